@@ -1,0 +1,125 @@
+use super::*;
+
+fn served(residency: &str, per_model: &[(&str, &str)]) -> ServedCatalogue {
+    ServedCatalogue::new(
+        &Catalogue::embedded(),
+        &policy(residency, per_model),
+        "eu-west-2",
+    )
+    .expect("the embedded catalogue can be served")
+}
+
+fn policy(residency: &str, per_model: &[(&str, &str)]) -> ResidencyPolicy {
+    ResidencyPolicy {
+        default: residency.parse().unwrap(),
+        per_model: per_model
+            .iter()
+            .map(|(model, r)| ((*model).to_owned(), r.parse().unwrap()))
+            .collect(),
+    }
+}
+
+#[track_caller]
+fn check(residency: &str, model: &str, id: &str) {
+    match served(residency, &[]).find(model) {
+        Some(Lookup::Served(m)) => assert_eq!(&*m.bedrock_model_id, id),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+#[rustfmt::skip]
+fn a_friendly_name_leads_to_the_id_of_the_residency() {
+    check("in-region", "claude-3-5-sonnet",          "anthropic.claude-3-5-sonnet-20241022-v2:0");
+    check("in-region", "claude-3-opus",              "anthropic.claude-3-opus-20240229-v1:0");
+    check("in-region", "claude-sonnet-4-5",          "anthropic.claude-sonnet-4-5-20250929-v1:0");
+    check("in-region", "claude-sonnet-4-5-20250929", "anthropic.claude-sonnet-4-5-20250929-v1:0");
+    check("eu",        "claude-sonnet-4-5",          "eu.anthropic.claude-sonnet-4-5-20250929-v1:0");
+    check("global",    "claude-opus-5",              "global.anthropic.claude-opus-5");
+    // Where there is no such route, the widest one that is not wider.
+    check("global",    "claude-3-5-sonnet",          "eu.anthropic.claude-3-5-sonnet-20241022-v2:0");
+}
+
+#[test]
+fn every_embedded_entry_passes_the_checks_of_an_operators_entry() {
+    let json = serde_json::to_string(&Catalogue::embedded()).unwrap();
+    let again = Catalogue::parse(&json).unwrap();
+    assert_eq!(again.models.len(), Catalogue::embedded().models.len());
+    assert!(again.models.len() >= 15, "the current families are there");
+}
+
+fn entry(name: &str, residency: &str, id: &str) -> Catalogue {
+    let prices = r#"{"input":1,"output":1,"cache_read":1,"cache_write_5m":1,"cache_write_1h":1}"#;
+    Catalogue::parse(&format!(
+        r#"{{"models":[{{"name":"{name}","display_name":"X","context_tokens":1000,
+        "max_output_tokens":100,"abilities":{{"vision":false,"pdf":false,"sampling":"both",
+        "prefill":true}},"routes":{{"{residency}":{{"id":"{id}","prices":{prices}}}}}}}]}}"#
+    ))
+    .unwrap()
+}
+
+#[track_caller]
+fn refused(catalogue: Catalogue, residency: &str, text: &str) {
+    let all = Catalogue::embedded().overlaid_with(catalogue);
+    let error = ServedCatalogue::new(&all, &policy(residency, &[]), "eu-west-2").unwrap_err();
+    assert!(error.to_string().contains(text), "{error}");
+}
+
+#[test]
+#[rustfmt::skip]
+fn an_entry_that_contradicts_the_residency_stops_the_start() {
+    refused(entry("x", "global", "global.anthropic.x"), "in-region", "--model-residency x=global");
+    refused(entry("x", "in-region", "eu.anthropic.x"), "global", "says eu");
+    refused(entry("x", "eu", "global.anthropic.x"), "global", "says global");
+    refused(entry("x", "in-region", "us.anthropic.x"), "global", "geography \"us\"");
+    refused(entry("x", "in-region", "arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/abc"), "in-region", "us-east-1");
+    refused(entry("claude-opus", "in-region", "anthropic.x").overlaid_with(entry("claude-3-5-sonnet-20241022", "in-region", "anthropic.y")), "in-region", "two models");
+}
+
+#[test]
+fn an_exception_allows_one_model_and_no_other() {
+    let all = Catalogue::embedded().overlaid_with(entry("x", "global", "global.anthropic.x"));
+    let policy = policy("in-region", &[("x", "global")]);
+    let served = ServedCatalogue::new(&all, &policy, "eu-west-2").unwrap();
+    let residency = |name| match served.find(name) {
+        Some(Lookup::Served(m)) => m.residency,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(residency("x"), Residency::Global);
+    assert_eq!(residency("claude-sonnet-4-5"), Residency::InRegion);
+}
+
+#[test]
+fn an_exception_for_an_unknown_model_is_a_mistake() {
+    let error = ServedCatalogue::new(
+        &Catalogue::embedded(),
+        &policy("in-region", &[("claud", "eu")]),
+        "eu-west-2",
+    );
+    assert_eq!(
+        error.unwrap_err(),
+        Contradiction::UnknownModel {
+            model: "claud".into()
+        }
+    );
+}
+
+#[test]
+fn a_model_that_is_only_further_away_is_known_but_not_served() {
+    let mut all = Catalogue::embedded();
+    let model = all.models.first_mut().unwrap();
+    let name = model.name.clone();
+    model
+        .routes
+        .retain(|residency, _| *residency == Residency::Eu);
+    let served = ServedCatalogue::new(&all, &ResidencyPolicy::default(), "eu-west-2").unwrap();
+    assert!(matches!(
+        served.find(&name),
+        Some(Lookup::TooFar {
+            needs: Residency::Eu,
+            allowed: Residency::InRegion,
+            ..
+        })
+    ));
+    assert!(!served.listed().iter().any(|m| *m.name == *name));
+}

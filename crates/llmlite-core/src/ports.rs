@@ -1,0 +1,15 @@
+//! The traits through which the outside world is reached, one file each, cut by need.
+//!
+//! The real implementations live in the adapters (store, bedrock), the fakes in the testkit;
+//! only a binary brings them together.
+
+pub mod backend;
+pub mod clock;
+pub mod directory;
+pub mod keys;
+pub mod ledger;
+pub mod readiness;
+pub mod reports;
+mod store_error;
+
+pub use store_error::StoreError;
