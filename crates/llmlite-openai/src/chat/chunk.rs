@@ -1,0 +1,113 @@
+//! One piece of a streamed answer.
+
+use serde::Serialize;
+use std::sync::Arc;
+
+use super::response::{AssistantTag, FinishReason};
+use super::tool::FunctionTag;
+use crate::usage::CompletionUsage;
+
+/// One piece of a streamed answer.
+///
+/// `id`, `created` and `model` are the same in every chunk of an answer, and shared.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ChatChunk {
+    /// Names the answer.
+    pub id: Arc<str>,
+    /// Always `chat.completion.chunk`.
+    pub object: ChunkTag,
+    /// When the answer was begun, in Unix seconds.
+    pub created: i64,
+    /// The model's name as the client sent it.
+    pub model: Arc<str>,
+    /// Always `null`: there is no such thing behind this surface.
+    pub system_fingerprint: Option<Arc<str>>,
+    /// One choice; none in the chunk that carries the usage.
+    pub choices: Vec<ChunkChoice>,
+    /// Left out, `null` or the usage.
+    #[serde(skip_serializing_if = "ChunkUsage::is_left_out")]
+    pub usage: ChunkUsage,
+}
+
+/// The words `chat.completion.chunk`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub enum ChunkTag {
+    /// The only value.
+    #[default]
+    #[serde(rename = "chat.completion.chunk")]
+    ChatCompletionChunk,
+}
+
+/// The `usage` field of a chunk.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum ChunkUsage {
+    /// No such field: the client did not ask for usage.
+    #[default]
+    LeftOut,
+    /// `null`: the client asked, and the usage comes in the last chunk.
+    Null,
+    /// The usage.
+    Known(CompletionUsage),
+}
+
+impl ChunkUsage {
+    fn is_left_out(&self) -> bool {
+        *self == Self::LeftOut
+    }
+}
+
+/// The answer's next piece.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ChunkChoice {
+    /// Position among the answers.
+    pub index: u32,
+    /// What is new.
+    pub delta: Delta,
+    /// Always `null`.
+    pub logprobs: (),
+    /// Why the answer ended; `null`, never absent, until it has.
+    pub finish_reason: Option<FinishReason>,
+}
+
+/// What is new in a chunk.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Delta {
+    /// In the first chunk only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub role: Option<AssistantTag>,
+    /// The next piece of text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub content: Option<String>,
+    /// The next piece of thinking, in the field that clients read it from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reasoning_content: Option<String>,
+    /// The next pieces of calls.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tool_calls: Vec<ToolCallDelta>,
+}
+
+/// The next piece of a call.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ToolCallDelta {
+    /// Which call of the answer, counted from 0 without gaps.
+    pub index: u32,
+    /// The call's id, in its first piece only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// `function`, in the call's first piece only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub r#type: Option<FunctionTag>,
+    /// Name or arguments.
+    pub function: FunctionDelta,
+}
+
+/// The next piece of a called function.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct FunctionDelta {
+    /// The function's name, in the call's first piece only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// The next piece of the arguments' JSON text.
+    pub arguments: String,
+}

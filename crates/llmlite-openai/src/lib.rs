@@ -1,0 +1,39 @@
+//! Says what an OpenAI chat request, answer, chunk and error look like as Rust types.
+//!
+//! The crate reads what clients send and writes what they expect; it knows no model, no key and
+//! no socket.
+//!
+//! * Requests: [`ChatRequest::parse`] reads a body and names the field that is wrong.
+//!   Unknown fields are accepted at every level, and `null` equals absent for every optional
+//!   field, because real clients send both.
+//! * Answers: [`ChatCompletion`] whole, [`ChatChunk`] in pieces, framed by [`sse`].
+//! * Everything else: [`models`] for the model list, [`error::ErrorBody`] for refusals.
+//!
+//! JSON that only passes through (the schema of a tool) stays a raw value, so that the order of
+//! its keys and the text of its numbers survive byte for byte.
+//!
+//! ```
+//! use llmlite_openai::ChatRequest;
+//!
+//! let request = ChatRequest::parse(br#"{"model":"m","messages":[{"role":"user","content":"hi"}]}"#)?;
+//! assert_eq!(request.model, "m");
+//!
+//! let refused = ChatRequest::parse(br#"{"model":"m","messages":[{"role":"user","content":7}]}"#);
+//! assert_eq!(refused.unwrap_err().param.as_deref(), Some("messages[0].content"));
+//! # Ok::<(), llmlite_openai::RequestError>(())
+//! ```
+#![deny(missing_docs)]
+
+pub mod chat;
+pub mod error;
+pub mod models;
+pub mod sse;
+pub mod usage;
+
+mod locate;
+mod read;
+
+pub use chat::chunk::ChatChunk;
+pub use chat::request::ChatRequest;
+pub use chat::response::ChatCompletion;
+pub use error::{ErrorBody, RequestError, RequestErrorKind};
