@@ -1,0 +1,86 @@
+//! A whole answer of Claude, and the parts that it shares with the stream.
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use std::borrow::Cow;
+
+/// A whole answer.
+#[derive(Debug, Deserialize)]
+pub struct MessageAnswer<'a> {
+    /// What Claude said, in order.
+    #[serde(borrow)]
+    pub content: Vec<AnswerBlock<'a>>,
+    /// Why the answer ended; an open set.
+    #[serde(borrow)]
+    pub stop_reason: Option<Text<'a>>,
+    /// What the answer used.
+    pub usage: UsageFields,
+}
+
+/// One block of an answer: the fields of all kinds, of which each kind has some.
+#[derive(Debug, Deserialize)]
+pub struct AnswerBlock<'a> {
+    /// The kind, such as `text` or `tool_use`; an open set.
+    #[serde(borrow)]
+    pub r#type: Text<'a>,
+    /// Of `text`: the text.
+    #[serde(borrow)]
+    pub text: Option<Text<'a>>,
+    /// Of `thinking`: the thought.
+    #[serde(borrow)]
+    pub thinking: Option<Text<'a>>,
+    /// Of `tool_use`: the call's id.
+    #[serde(borrow)]
+    pub id: Option<Text<'a>>,
+    /// Of `tool_use`: the tool's name.
+    #[serde(borrow)]
+    pub name: Option<Text<'a>>,
+    /// Of `tool_use`: the arguments.
+    #[serde(borrow)]
+    pub input: Option<&'a RawValue>,
+}
+
+/// Text that stays in the buffer it came in, unless it has escapes.
+///
+/// serde borrows a bare `Cow`, but not one inside an `Option`.
+#[derive(Debug, Deserialize)]
+#[serde(transparent)]
+pub struct Text<'a>(#[serde(borrow)] pub Cow<'a, str>);
+
+/// Tokens counted so far; each field may be missing.
+#[derive(Debug, Default, Deserialize)]
+pub struct UsageFields {
+    /// Input that did not meet the cache.
+    pub input_tokens: Option<u64>,
+    /// The answer.
+    pub output_tokens: Option<u64>,
+    /// Input read from the cache.
+    pub cache_read_input_tokens: Option<u64>,
+    /// Input written to the cache.
+    pub cache_creation_input_tokens: Option<u64>,
+    /// The cache writes by lifetime.
+    pub cache_creation: Option<CacheCreation>,
+}
+
+/// Cache writes by lifetime.
+#[derive(Debug, Default, Deserialize)]
+pub struct CacheCreation {
+    /// For five minutes.
+    pub ephemeral_5m_input_tokens: Option<u64>,
+    /// For one hour.
+    pub ephemeral_1h_input_tokens: Option<u64>,
+}
+
+/// Bedrock's own counts, in the last event of a stream.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct InvocationMetrics {
+    /// Input that did not meet the cache.
+    pub input_token_count: Option<u64>,
+    /// The answer.
+    pub output_token_count: Option<u64>,
+    /// Input read from the cache.
+    pub cache_read_input_token_count: Option<u64>,
+    /// Input written to the cache.
+    pub cache_write_input_token_count: Option<u64>,
+}

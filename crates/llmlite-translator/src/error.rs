@@ -1,0 +1,298 @@
+//! Why something could not be translated.
+
+use std::error::Error;
+use std::fmt;
+
+/// Why a request could not be translated; always the client's to change.
+///
+/// The text says what is wrong and what to do; [`EncodeError::param`] says where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum EncodeError {
+    /// There is nothing from the user to answer.
+    NoUserMessage,
+    /// The last message is the user's and has nothing in it.
+    BlankLastMessage {
+        /// Path of its content.
+        param: String,
+    },
+    /// The conversation ends with the model's own words, which this model does not continue.
+    PrefillUnsupported {
+        /// Path of the last message.
+        param: String,
+    },
+    /// A part of a message is of a type that has no place there.
+    UnsupportedPart {
+        /// Path of the part.
+        param: String,
+        /// The part's type.
+        kind: String,
+    },
+    /// A picture is given by a remote URL.
+    RemoteImage {
+        /// Path of the URL.
+        param: String,
+    },
+    /// A picture or file is not readable base64.
+    UnreadableData {
+        /// Path of the data.
+        param: String,
+    },
+    /// A picture is none of the types that Claude reads.
+    UnknownImageType {
+        /// Path of the URL.
+        param: String,
+    },
+    /// A picture or PDF for a model that reads only text.
+    VisionUnsupported {
+        /// Path of the part.
+        param: String,
+    },
+    /// A file is given by reference.
+    FileReference {
+        /// Path of the reference.
+        param: String,
+    },
+    /// A file is neither PDF nor text.
+    UnknownFileType {
+        /// Path of the data.
+        param: String,
+    },
+    /// A tool result answers no call of the turn before it.
+    OrphanToolResult {
+        /// Path of the message.
+        param: String,
+        /// The id that no call has.
+        id: String,
+    },
+    /// A tool is not a function.
+    UnsupportedTool {
+        /// Path of the tool.
+        param: String,
+        /// The tool's type.
+        kind: String,
+    },
+    /// A tool has no name.
+    UnnamedTool {
+        /// Path of the name.
+        param: String,
+    },
+    /// Two tools have one name.
+    DuplicateTool {
+        /// Path of the second.
+        param: String,
+        /// The name.
+        name: String,
+    },
+    /// The schema of a tool does not describe an object.
+    InvalidSchema {
+        /// Path of the schema.
+        param: String,
+    },
+    /// The tool choice names a tool that is not in the list.
+    UnknownToolChoice {
+        /// The name.
+        name: String,
+    },
+    /// A call is demanded, but there are no tools.
+    ToolChoiceWithoutTools,
+    /// A number is below the least that makes sense.
+    TooSmall {
+        /// The field.
+        param: &'static str,
+        /// The least value.
+        least: u32,
+    },
+    /// A field would change the answer in a way that cannot be had here.
+    Unsupported {
+        /// The field.
+        param: &'static str,
+        /// What to do instead.
+        advice: &'static str,
+    },
+}
+
+impl EncodeError {
+    /// The field that is wrong, such as `messages[2].content`.
+    pub fn param(&self) -> Option<&str> {
+        match self {
+            Self::NoUserMessage => Some("messages"),
+            Self::UnknownToolChoice { .. } | Self::ToolChoiceWithoutTools => Some("tool_choice"),
+            Self::TooSmall { param, .. } | Self::Unsupported { param, .. } => Some(param),
+            Self::BlankLastMessage { param }
+            | Self::PrefillUnsupported { param }
+            | Self::UnsupportedPart { param, .. }
+            | Self::RemoteImage { param }
+            | Self::UnreadableData { param }
+            | Self::UnknownImageType { param }
+            | Self::VisionUnsupported { param }
+            | Self::FileReference { param }
+            | Self::UnknownFileType { param }
+            | Self::OrphanToolResult { param, .. }
+            | Self::UnsupportedTool { param, .. }
+            | Self::UnnamedTool { param }
+            | Self::DuplicateTool { param, .. }
+            | Self::InvalidSchema { param } => Some(param),
+        }
+    }
+}
+
+impl fmt::Display for EncodeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoUserMessage => f.write_str("messages: at least one user message is needed"),
+            Self::BlankLastMessage { param } => {
+                write!(
+                    f,
+                    "{param}: the last user message is empty, write something for the model to answer"
+                )
+            }
+            Self::PrefillUnsupported { param } => write!(
+                f,
+                "{param}: this model does not continue an assistant message, end the conversation with a user message"
+            ),
+            Self::UnsupportedPart { param, kind } => {
+                write!(
+                    f,
+                    "{param}: content of type {kind:?} is not supported here, send text, a picture or a file"
+                )
+            }
+            Self::RemoteImage { param } => write!(
+                f,
+                "{param}: remote images are not fetched, because that would let a request reach other hosts; \
+                 send the picture as a data URL (data:image/png;base64,..)"
+            ),
+            Self::UnreadableData { param } => {
+                write!(
+                    f,
+                    "{param}: expected a data URL with base64 content (data:image/png;base64,..)"
+                )
+            }
+            Self::UnknownImageType { param } => {
+                write!(
+                    f,
+                    "{param}: the picture is not PNG, JPEG, GIF or WebP, convert it first"
+                )
+            }
+            Self::VisionUnsupported { param } => {
+                write!(
+                    f,
+                    "{param}: this model reads only text, choose a model that reads pictures"
+                )
+            }
+            Self::FileReference { param } => {
+                write!(
+                    f,
+                    "{param}: stored files are not supported, send the content in file_data"
+                )
+            }
+            Self::UnknownFileType { param } => {
+                write!(
+                    f,
+                    "{param}: the file is neither PDF nor text, convert it first"
+                )
+            }
+            Self::OrphanToolResult { param, id } => write!(
+                f,
+                "{param}: tool_call_id {id:?} answers no tool call of the assistant message before it"
+            ),
+            Self::UnsupportedTool { param, kind } => {
+                write!(
+                    f,
+                    "{param}: tools of type {kind:?} are not supported, use type \"function\""
+                )
+            }
+            Self::UnnamedTool { param } => write!(f, "{param}: a tool needs a name"),
+            Self::DuplicateTool { param, name } => {
+                write!(
+                    f,
+                    "{param}: the tool name {name:?} is given twice, names must be unique"
+                )
+            }
+            Self::InvalidSchema { param } => {
+                write!(f, "{param}: expected a JSON Schema of type \"object\"")
+            }
+            Self::UnknownToolChoice { name } => {
+                write!(f, "tool_choice: no tool is named {name:?}, add it to tools")
+            }
+            Self::ToolChoiceWithoutTools => {
+                f.write_str("tool_choice: a call is demanded but tools is empty, add tools")
+            }
+            Self::TooSmall { param, least } => write!(f, "{param}: must be at least {least}"),
+            Self::Unsupported { param, advice } => write!(f, "{param}: not supported, {advice}"),
+        }
+    }
+}
+
+impl Error for EncodeError {}
+
+/// Why a whole answer could not be translated; never the client's fault.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum DecodeError {
+    /// The answer is not JSON, or not a message with content and usage.
+    NotAMessage(serde_json::Error),
+    /// A tool call lacks its id or name.
+    NamelessCall,
+}
+
+impl fmt::Display for DecodeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotAMessage(_) => f.write_str("the model's answer is not a message"),
+            Self::NamelessCall => {
+                f.write_str("the model's answer has a tool call without id or name")
+            }
+        }
+    }
+}
+
+impl Error for DecodeError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::NotAMessage(error) => Some(error),
+            Self::NamelessCall => None,
+        }
+    }
+}
+
+/// Why a streamed answer could not be translated to its end; never the client's fault.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum StreamError {
+    /// The events ended before the one that ends an answer.
+    Truncated,
+    /// An event of a known type cannot be read.
+    Malformed(serde_json::Error),
+    /// A tool call lacks its id or name.
+    NamelessCall,
+    /// The model reported an error in the middle of the answer.
+    Upstream {
+        /// The family, such as `overloaded_error`.
+        kind: String,
+        /// For operators; may hold details of the account.
+        message: String,
+    },
+}
+
+impl fmt::Display for StreamError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Truncated => f.write_str("the model's answer ended before it was complete"),
+            Self::Malformed(_) => f.write_str("an event of the model's answer cannot be read"),
+            Self::NamelessCall => {
+                f.write_str("the model's answer has a tool call without id or name")
+            }
+            Self::Upstream { kind, .. } => write!(f, "the model stopped with {kind}"),
+        }
+    }
+}
+
+impl Error for StreamError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Malformed(error) => Some(error),
+            Self::Truncated | Self::NamelessCall | Self::Upstream { .. } => None,
+        }
+    }
+}
