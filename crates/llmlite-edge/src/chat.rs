@@ -1,0 +1,207 @@
+//! `POST /v1/chat/completions`, from the body to the last byte of the answer.
+
+use std::{sync::Arc, time::UNIX_EPOCH};
+
+use hyper::{
+    HeaderMap, Request, Response, StatusCode,
+    body::Incoming,
+    header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderName},
+};
+use llmlite_core::{
+    catalogue::ServedModel,
+    keys::KeyGrant,
+    ports::backend::{ModelAnswer, ModelCall},
+    usage::Ending,
+};
+use llmlite_http::{Body, RequestId, body, reply};
+use llmlite_openai::ChatRequest;
+use llmlite_policy::{Wish, estimate};
+use llmlite_translator::{Encoded, Reply, Stamp, decode, encode};
+use tokio::sync::oneshot;
+
+use crate::{app::App, failure::Failure, meter::Meter, models, pump::Pump};
+
+const RESIDENCY: HeaderName = HeaderName::from_static("x-llmlite-residency");
+const REGION: HeaderName = HeaderName::from_static("x-llmlite-region");
+const IGNORED: HeaderName = HeaderName::from_static("x-llmlite-ignored");
+
+impl App {
+    /// Reads, translates and admits the request, and hands it to a task of its own: Bedrock bills
+    /// the whole answer, so the answer is read to its end even when the client leaves.
+    pub(crate) async fn chat_completion(
+        self: Arc<Self>,
+        request: Request<Incoming>,
+        grant: KeyGrant,
+        id: &RequestId,
+    ) -> Result<Response<Body>, Failure> {
+        must_be_json(request.headers())?;
+        let bytes = body::read(request.into_body(), self.body_bytes, self.body_time).await?;
+        let request = ChatRequest::parse(&bytes)?;
+        drop(bytes);
+        let model = self.choose_model(&grant, &request.model)?;
+        let encoded = encode(&request, &models::abilities(&model))?;
+        let ignored = encoded.ignored.join(",");
+        let streamed = request.stream.unwrap_or(false);
+        let admission = self.policy.admit(
+            &grant,
+            Wish {
+                request_id: id.shared(),
+                model: Arc::clone(&model),
+                streamed,
+                facts: facts(&encoded, &model),
+            },
+        )?;
+        let call = Call {
+            model: ModelCall {
+                bedrock_model_id: Arc::clone(&model.bedrock_model_id),
+                event_id: admission.event_id(),
+                body: encoded.body,
+            },
+            stamp: self.stamp(id, request.model),
+            reply: encoded.reply,
+            id: id.clone(),
+        };
+        let meter = Meter::start(Arc::clone(&self.policy), Arc::clone(&self.clock), admission);
+        let (answer, answered) = oneshot::channel();
+        let app = Arc::clone(&self);
+        if streamed {
+            self.work.spawn(app.stream(call, meter, answer));
+        } else {
+            self.work.spawn(app.complete(call, meter, answer));
+        }
+        // The task drops its end only when it is stopped with everything else.
+        let answer = answered.await.unwrap_or(Err(Failure::Stopped));
+        let mut response = answer.unwrap_or_else(|failure| failure.answer(id));
+        reply::set(&mut response, RESIDENCY, model.residency.as_str());
+        reply::set(&mut response, REGION, &self.region);
+        if !ignored.is_empty() {
+            reply::set(&mut response, IGNORED, &ignored);
+        }
+        Ok(response)
+    }
+
+    async fn complete(self: Arc<Self>, call: Call, mut meter: Meter, client: Client) {
+        let answer = tokio::select! {
+            biased;
+            answer = self.backend.invoke(call.model) => answer,
+            () = self.stop.stopped() => {
+                meter.incomplete(Ending::Shutdown);
+                return tell(client, Err(Failure::Stopped));
+            }
+        };
+        let result = match answer {
+            Ok(answer) => finished(&answer, &call.reply, call.stamp, &mut meter, &client),
+            Err(error) => {
+                meter.refused(&error);
+                Err(Failure::Backend(error))
+            }
+        };
+        drop(meter);
+        tell(client, result);
+    }
+
+    async fn stream(self: Arc<Self>, call: Call, mut meter: Meter, client: Client) {
+        let begun = tokio::select! {
+            biased;
+            begun = self.backend.invoke_stream(call.model) => begun,
+            () = self.stop.stopped() => {
+                meter.incomplete(Ending::Shutdown);
+                return tell(client, Err(Failure::Stopped));
+            }
+        };
+        match begun {
+            Ok(stream) => {
+                meter.answered(stream.upstream_request_id);
+                let (pump, pieces) = Pump::new(&self, call.reply, call.stamp, call.id, meter);
+                tell(client, Ok(reply::events(pieces)));
+                pump.run(stream.events).await;
+            }
+            Err(error) => {
+                meter.refused(&error);
+                drop(meter);
+                tell(client, Err(Failure::Backend(error)));
+            }
+        }
+    }
+
+    fn stamp(&self, id: &RequestId, model: String) -> Stamp {
+        let since = self.clock.now().duration_since(UNIX_EPOCH);
+        let seconds = since.unwrap_or_default().as_secs();
+        Stamp {
+            id: format!("chatcmpl-{}", id.as_str().trim_start_matches("req_")).into(),
+            created: i64::try_from(seconds).unwrap_or_default(),
+            model: model.into(),
+        }
+    }
+}
+
+/// Where the answer goes. Nobody may be there any more.
+type Client = oneshot::Sender<Result<Response<Body>, Failure>>;
+
+/// An admitted request, ready to be sent.
+struct Call {
+    model: ModelCall,
+    reply: Reply,
+    stamp: Stamp,
+    id: RequestId,
+}
+
+/// Hands over the answer. A client that has left needs none.
+fn tell(client: Client, answer: Result<Response<Body>, Failure>) {
+    drop(client.send(answer));
+}
+
+/// Bills a whole answer, and only then turns it into the client's.
+fn finished(
+    answer: &ModelAnswer,
+    reply: &Reply,
+    stamp: Stamp,
+    meter: &mut Meter,
+    client: &Client,
+) -> Result<Response<Body>, Failure> {
+    meter.answered(answer.upstream_request_id.clone());
+    let (completion, usage) = match decode(&answer.body, reply, stamp) {
+        Ok(decoded) => decoded,
+        Err(error) => {
+            meter.saw(answer.body.len(), None);
+            meter.incomplete(Ending::UpstreamFailed);
+            return Err(Failure::Decode(error));
+        }
+    };
+    let ending = if client.is_closed() {
+        Ending::ClientGone
+    } else {
+        Ending::Complete
+    };
+    meter.complete(usage, ending);
+    let body = serde_json::to_vec(&completion).unwrap_or_default();
+    Ok(reply::json(StatusCode::OK, body))
+}
+
+fn facts(encoded: &Encoded, model: &ServedModel) -> estimate::Facts {
+    estimate::Facts {
+        body_bytes: encoded.body.len() as u64,
+        tools: encoded.facts.tools,
+        max_tokens: encoded.facts.max_tokens,
+        context_tokens: model.context_tokens,
+    }
+}
+
+/// Clients that send no type at all are believed to send JSON.
+fn must_be_json(headers: &HeaderMap) -> Result<(), Failure> {
+    if headers.contains_key(CONTENT_ENCODING) {
+        return Err(Failure::ContentEncoding);
+    }
+    let Some(declared) = headers.get(CONTENT_TYPE) else {
+        return Ok(());
+    };
+    let essence = declared.to_str().unwrap_or_default();
+    let essence = essence.split(';').next().unwrap_or_default().trim();
+    let is_json = essence.eq_ignore_ascii_case("application/json")
+        || essence.to_ascii_lowercase().ends_with("+json");
+    if is_json {
+        Ok(())
+    } else {
+        Err(Failure::MediaType)
+    }
+}

@@ -1,0 +1,76 @@
+use llmlite_core::ports::backend::BackendErrorKind as Kind;
+
+use super::*;
+
+#[track_caller]
+fn check(failure: &Failure, status: u16, kind: &str, code: &str, words: &str) {
+    let answer = failure.explained();
+    assert_eq!(answer.status.as_u16(), status);
+    assert_eq!(answer.kind, kind);
+    assert_eq!(answer.code, Some(code));
+    assert!(answer.message.contains(words), "{}", answer.message);
+}
+
+fn backend(kind: Kind) -> Failure {
+    Failure::Backend(BackendError {
+        kind,
+        message: "for arn:aws:bedrock:eu-west-2:123456789012:x".into(),
+        upstream_request_id: None,
+        retry_after: None,
+    })
+}
+
+#[test]
+#[rustfmt::skip]
+fn each_failure_has_its_status_and_code() {
+    let invalid = "invalid_request_error";
+    let server = "server_error";
+    let unavailable = || StoreError::Unavailable("down".into());
+    check(&CredentialError::Missing.into(),   401, invalid, "invalid_api_key", "is needed");
+    check(&CredentialError::Malformed.into(), 401, invalid, "invalid_api_key", "cannot be read");
+    check(&CredentialError::Ambiguous.into(), 400, invalid, "ambiguous_api_key", "two different");
+    check(&Failure::UnknownKey,               401, invalid, "invalid_api_key", "unknown, revoked or expired");
+    check(&Denial::KeyRevoked.into(),         401, invalid, "invalid_api_key", "unknown, revoked or expired");
+    check(&Denial::KeyExpired.into(),         401, invalid, "invalid_api_key", "unknown, revoked or expired");
+    check(&Denial::LedgerFull.into(),         503, server,  "temporarily_unavailable", "database");
+    check(&Failure::NoSuchRoute,              404, invalid, "not_found", "/v1");
+    check(&Failure::WrongMethod { allowed: Method::POST }, 405, invalid, "method_not_allowed", "POST");
+    check(&Failure::MediaType,                415, invalid, "unsupported_media_type", "application/json");
+    check(&ReadError::TooLarge { limit: 9 }.into(), 413, invalid, "request_too_large", "at most 9 bytes");
+    check(&ReadError::TooSlow.into(),         408, invalid, "request_timeout", "in time");
+    check(&Failure::UnknownModel { model: "x\ny".into() }, 404, invalid, "model_not_found", "\"xy\"");
+    check(&Failure::Residency { model: "m".into(), needs: Residency::Eu, allowed: Residency::InRegion },
+                                              403, invalid, "model_not_allowed", "\"in-region\"; its operator");
+    check(&unavailable().into(),              503, server,  "temporarily_unavailable", "try again");
+    check(&StoreError::Corrupt { what: "row" }.into(), 500, server, "internal_error", "failed");
+    check(&backend(Kind::Throttled),          429, "rate_limit_error", "rate_limit_exceeded", "limits");
+    check(&backend(Kind::QuotaExceeded),      429, "rate_limit_error", "rate_limit_exceeded", "quota");
+    check(&backend(Kind::NotReady),           503, server,  "model_not_ready", "ready");
+    check(&backend(Kind::Overloaded),         503, server,  "overloaded", "capacity");
+    check(&backend(Kind::Internal),           502, server,  "upstream_error", "Bedrock failed");
+    check(&backend(Kind::Model),              502, server,  "model_error", "failed");
+    check(&backend(Kind::Timeout),            504, server,  "timeout", "in time");
+    check(&backend(Kind::Invalid),            400, invalid, "invalid_request", "for [resource]");
+    check(&backend(Kind::ContextOverflow),    400, invalid, "context_length_exceeded", "prompt is too long");
+    check(&backend(Kind::Misconfigured),      502, server,  "upstream_misconfigured", "operator");
+    check(&backend(Kind::AccessDenied),       502, server,  "upstream_access_denied", "operator");
+    check(&backend(Kind::Unreachable),        502, server,  "upstream_unreachable", "reached");
+    check(&backend(Kind::BrokenStream),       502, server,  "upstream_error", "failed");
+}
+
+#[test]
+fn an_answer_carries_the_request_id_and_what_a_client_should_do() {
+    let id = RequestId::new();
+    let response = backend(Kind::Throttled).answer(&id);
+    assert_eq!(response.headers()["retry-after"], "2");
+    let response = Failure::UnknownKey.answer(&id);
+    assert_eq!(response.headers()["www-authenticate"], "Bearer");
+    assert_eq!(response.headers()["x-should-retry"], "false");
+    let body = serde_json::to_value(Failure::UnknownKey.in_stream(&id)).unwrap();
+    assert_eq!(body["error"]["request_id"], id.as_str());
+    let response = Failure::WrongMethod {
+        allowed: Method::GET,
+    }
+    .answer(&id);
+    assert_eq!(response.headers()["allow"], "GET");
+}

@@ -1,0 +1,132 @@
+use std::{collections::VecDeque, sync::Mutex};
+
+use async_trait::async_trait;
+use llmlite_core::{
+    catalogue::Residency,
+    ids::{EventId, KeyId},
+    money::Nanodollars,
+    usage::{Ending, Tokens},
+};
+
+use super::*;
+
+/// Answers with what it was told to, then well.
+#[derive(Default)]
+struct Book {
+    answers: Mutex<VecDeque<StoreError>>,
+    poison: Option<EventId>,
+    rows: Mutex<Vec<EventId>>,
+    batches: Mutex<Vec<usize>>,
+}
+
+#[async_trait]
+impl Ledger for Book {
+    async fn flush(&self, batch: &[UsageRecord]) -> Result<u64, StoreError> {
+        if let Some(error) = self.answers.lock().unwrap().pop_front() {
+            return Err(error);
+        }
+        if batch.iter().any(|r| Some(r.event_id) == self.poison) {
+            return Err(StoreError::Refused("a poison row".into()));
+        }
+        self.batches.lock().unwrap().push(batch.len());
+        self.rows
+            .lock()
+            .unwrap()
+            .extend(batch.iter().map(|r| r.event_id));
+        Ok(batch.len() as u64)
+    }
+}
+
+fn record() -> UsageRecord {
+    UsageRecord {
+        event_id: EventId::new(std::time::UNIX_EPOCH),
+        request_id: "req_1".into(),
+        upstream_request_id: None,
+        key_id: KeyId(1),
+        user_id: None,
+        team_id: None,
+        model: "m".into(),
+        bedrock_model_id: "anthropic.m".into(),
+        region: "eu-west-2".into(),
+        residency: Residency::InRegion,
+        streamed: false,
+        tokens: Tokens::default(),
+        cost: Nanodollars(1),
+        estimated: false,
+        ending: Ending::Complete,
+        latency: Duration::ZERO,
+        time_to_first_token: None,
+    }
+}
+
+fn keep(queue: &UsageQueue, count: usize) -> Vec<EventId> {
+    let records: Vec<_> = std::iter::repeat_with(record).take(count).collect();
+    let ids = records.iter().map(|r| r.event_id).collect();
+    records.into_iter().for_each(|r| queue.keep(r));
+    ids
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_record_is_written_once_in_batches() {
+    let book = Arc::new(Book::default());
+    let (queue, writer) = queue(10_000, Arc::clone(&book) as _);
+    let ids = keep(&queue, 1_234);
+    let running = writer.start();
+    assert_eq!(running.finish(Duration::from_secs(1)).await, 0);
+    assert_eq!(*book.rows.lock().unwrap(), ids);
+    assert_eq!(*book.batches.lock().unwrap(), [500, 500, 234]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_batch_is_sent_until_the_database_has_it() {
+    let book = Arc::new(Book::default());
+    let away = || StoreError::Unavailable("away".into());
+    book.answers
+        .lock()
+        .unwrap()
+        .extend([away(), away(), away()]);
+    let (queue, writer) = queue(10, Arc::clone(&book) as _);
+    let ids = keep(&queue, 3);
+    assert_eq!(writer.start().finish(Duration::from_secs(60)).await, 0);
+    assert_eq!(*book.rows.lock().unwrap(), ids);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_cannot_be_written_in_time_is_counted() {
+    let book = Arc::new(Book::default());
+    let away = || StoreError::Unavailable("away".into());
+    book.answers
+        .lock()
+        .unwrap()
+        .extend(std::iter::repeat_with(away).take(100));
+    let (queue, writer) = queue(10, Arc::clone(&book) as _);
+    keep(&queue, 7);
+    assert_eq!(writer.start().finish(Duration::from_secs(5)).await, 7);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_poison_row_does_not_keep_the_others_out() {
+    let poison = record();
+    let book = Arc::new(Book {
+        poison: Some(poison.event_id),
+        ..Book::default()
+    });
+    let (queue, writer) = queue(10, Arc::clone(&book) as _);
+    let mut ids = keep(&queue, 2);
+    queue.keep(poison);
+    ids.extend(keep(&queue, 2));
+    assert_eq!(writer.start().finish(Duration::from_secs(5)).await, 1);
+    assert_eq!(*book.rows.lock().unwrap(), ids);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_full_queue_says_so_until_rows_are_written() {
+    let book = Arc::new(Book::default());
+    let (queue, writer) = queue(2, Arc::clone(&book) as _);
+    keep(&queue, 1);
+    assert!(queue.has_room());
+    keep(&queue, 1);
+    assert!(!queue.has_room());
+    assert_eq!(writer.start().finish(Duration::from_secs(1)).await, 0);
+    assert!(queue.has_room());
+}

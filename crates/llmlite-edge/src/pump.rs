@@ -1,0 +1,256 @@
+//! One streamed answer: reads events, sends chunks, and knows how it ended.
+
+use std::{ops::ControlFlow, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use llmlite_core::{
+    ports::backend::{BackendError, EventSource},
+    usage::Ending,
+};
+use llmlite_http::{RequestId, Stop};
+use llmlite_openai::{ChatChunk, sse};
+use llmlite_translator::{Reply, Stamp, StreamDecoder};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore, mpsc},
+    time::{Instant, sleep_until, timeout},
+};
+use tracing::debug;
+
+use crate::{app::App, failure::Failure, meter::Meter};
+use End::{Complete, Failed, Shutdown};
+
+/// Pieces that wait for a slow client. When they are full, Bedrock is read no further.
+const PIECES: usize = 16;
+
+/// Owns everything that one streamed answer needs.
+///
+/// A client that leaves closes its channel; the pump reads on, writing nowhere, to the event that
+/// carries the usage, because Bedrock bills the whole answer.
+pub(crate) struct Pump {
+    decoder: StreamDecoder,
+    meter: Meter,
+    client: Client,
+    id: RequestId,
+    stop: Stop,
+    orphans: Arc<Semaphore>,
+    orphan_time: Duration,
+    chunks: Vec<ChatChunk>,
+    text: Vec<u8>,
+}
+
+/// Who reads the answer.
+enum Client {
+    Reading {
+        pieces: mpsc::Sender<Bytes>,
+        stall: Duration,
+    },
+    Gone {
+        /// When the answer is given up.
+        deadline: Instant,
+        _place: OwnedSemaphorePermit,
+    },
+    /// Gone, and there is no room for one more answer that nobody reads.
+    Abandoned,
+}
+
+/// How the events came to an end.
+enum End {
+    Complete,
+    Failed(Failure),
+    Shutdown,
+    Abandoned,
+}
+
+impl Pump {
+    /// A pump, and where its client reads.
+    pub(crate) fn new(
+        app: &App,
+        reply: Reply,
+        stamp: Stamp,
+        id: RequestId,
+        meter: Meter,
+    ) -> (Self, mpsc::Receiver<Bytes>) {
+        let (pieces, receiver) = mpsc::channel(PIECES);
+        let pump = Self {
+            decoder: StreamDecoder::new(reply, stamp),
+            meter,
+            client: Client::Reading {
+                pieces,
+                stall: app.write_stall,
+            },
+            id,
+            stop: app.stop.clone(),
+            orphans: Arc::clone(&app.orphans),
+            orphan_time: app.orphan_time,
+            chunks: Vec::new(),
+            text: Vec::new(),
+        };
+        (pump, receiver)
+    }
+
+    /// Carries the answer to its end, and bills it.
+    pub(crate) async fn run(mut self, mut events: Box<dyn EventSource>) {
+        let end = self.carry(&mut events).await;
+        drop(events);
+        if self.decoder.skipped_events() > 0 {
+            debug!(request.id = %self.id, events = self.decoder.skipped_events(), "skipped unknown events");
+        }
+        // The bill first: whoever has seen the last byte may rely on it.
+        self.settle(&end);
+        match end {
+            Complete => self.text.extend_from_slice(sse::DONE),
+            Failed(failure) => self.write_failure(&failure),
+            Shutdown => self.write_failure(&Failure::Stopped),
+            End::Abandoned => return,
+        }
+        self.send().await;
+    }
+
+    async fn carry(&mut self, events: &mut Box<dyn EventSource>) -> End {
+        loop {
+            let event = match self.next(events).await {
+                ControlFlow::Continue(event) => event,
+                ControlFlow::Break(end) => return end,
+            };
+            let result = match event {
+                Ok(Some(event)) => self.translate(&event),
+                Ok(None) => self.finish(),
+                Err(error) if self.decoder.is_complete() => {
+                    // The answer was whole before the connection failed.
+                    debug!(request.id = %self.id, %error, "failed after the end");
+                    self.finish()
+                }
+                Err(error) => ControlFlow::Break(Failed(Failure::Backend(error))),
+            };
+            if let ControlFlow::Break(end) = result {
+                return end;
+            }
+            self.send().await;
+        }
+    }
+
+    /// The next event, or the reason to wait for none.
+    async fn next(
+        &mut self,
+        events: &mut Box<dyn EventSource>,
+    ) -> ControlFlow<End, Result<Option<Bytes>, BackendError>> {
+        let client_left = async {
+            match &self.client {
+                Client::Reading { pieces, .. } => pieces.closed().await,
+                Client::Gone { deadline, .. } => sleep_until(*deadline).await,
+                Client::Abandoned => {}
+            }
+        };
+        tokio::select! {
+            biased;
+            event = events.next() => return ControlFlow::Continue(event),
+            () = self.stop.stopped() => return ControlFlow::Break(Shutdown),
+            () = client_left => {}
+        }
+        match self.client {
+            Client::Reading { .. } => self.orphan(),
+            Client::Gone { .. } | Client::Abandoned => return ControlFlow::Break(End::Abandoned),
+        }
+        Box::pin(self.next(events)).await
+    }
+
+    fn translate(&mut self, event: &[u8]) -> ControlFlow<End> {
+        if let Err(error) = self.decoder.push(event, &mut self.chunks) {
+            return ControlFlow::Break(Failed(Failure::Stream(error)));
+        }
+        let seen = self.chunks.iter().map(output_bytes).sum();
+        self.meter.saw(seen, self.decoder.usage());
+        self.frame();
+        if self.decoder.is_complete() {
+            return self.finish();
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn finish(&mut self) -> ControlFlow<End> {
+        let finished = self.decoder.finish(&mut self.chunks);
+        self.frame();
+        ControlFlow::Break(match finished {
+            Ok(()) => Complete,
+            Err(error) => Failed(Failure::Stream(error)),
+        })
+    }
+
+    fn settle(&mut self, end: &End) {
+        let gone = match &self.client {
+            Client::Reading { pieces, .. } => pieces.is_closed(),
+            Client::Gone { .. } | Client::Abandoned => true,
+        };
+        match (end, self.decoder.usage()) {
+            (Complete, Some(usage)) if gone => self.meter.complete(usage, Ending::ClientGone),
+            (Complete, Some(usage)) => self.meter.complete(usage, Ending::Complete),
+            (Complete | Failed(_), _) => self.meter.incomplete(Ending::UpstreamFailed),
+            (Shutdown, _) => self.meter.incomplete(Ending::Shutdown),
+            (End::Abandoned, _) => self.meter.incomplete(Ending::ClientGone),
+        }
+    }
+
+    /// Chunks to text. While nobody reads, to nothing.
+    fn frame(&mut self) {
+        let reading = matches!(self.client, Client::Reading { .. });
+        for chunk in self.chunks.drain(..) {
+            if reading && let Err(error) = sse::data(&mut self.text, &chunk) {
+                debug!(request.id = %self.id, %error, "a chunk cannot be written");
+            }
+        }
+    }
+
+    fn write_failure(&mut self, failure: &Failure) {
+        let body = failure.in_stream(&self.id);
+        if let Err(error) = sse::data(&mut self.text, &body) {
+            debug!(request.id = %self.id, %error, "an error cannot be written");
+        }
+    }
+
+    /// Sends what has been framed; a client that takes nothing for too long counts as gone.
+    async fn send(&mut self) {
+        if self.text.is_empty() {
+            return;
+        }
+        let piece = Bytes::from(std::mem::take(&mut self.text));
+        let Client::Reading { pieces, stall } = &self.client else {
+            return;
+        };
+        let sent = match pieces.try_send(piece) {
+            Ok(()) => true,
+            Err(mpsc::error::TrySendError::Closed(_)) => false,
+            Err(mpsc::error::TrySendError::Full(piece)) => {
+                matches!(timeout(*stall, pieces.send(piece)).await, Ok(Ok(())))
+            }
+        };
+        if !sent {
+            self.orphan();
+        }
+    }
+
+    /// The client is gone: read on for the bill, if there is room for that.
+    fn orphan(&mut self) {
+        self.client = match Arc::clone(&self.orphans).try_acquire_owned() {
+            Ok(place) => Client::Gone {
+                deadline: Instant::now() + self.orphan_time,
+                _place: place,
+            },
+            Err(_) => Client::Abandoned,
+        };
+    }
+}
+
+/// How much of the model's output a chunk carries.
+fn output_bytes(chunk: &ChatChunk) -> usize {
+    let bytes = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+    let deltas = chunk.choices.iter().map(|choice| &choice.delta);
+    deltas
+        .map(|delta| {
+            let calls = delta.tool_calls.iter();
+            let arguments: usize = calls
+                .map(|call| bytes(&call.function.name) + call.function.arguments.len())
+                .sum();
+            bytes(&delta.content) + bytes(&delta.reasoning_content) + arguments
+        })
+        .sum()
+}

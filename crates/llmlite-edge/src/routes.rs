@@ -1,0 +1,129 @@
+//! What is asked for. Everything but health needs a key, also what does not exist.
+
+use std::sync::Arc;
+
+use hyper::{Method, Request, Response, StatusCode, body::Incoming};
+use llmlite_core::keys::KeyGrant;
+use llmlite_http::{Body, Handler, RequestId};
+
+use crate::{app::App, failure::Failure};
+
+/// A thing that can be asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Route<'a> {
+    Live,
+    Ready,
+    ChatCompletions,
+    Models,
+    Model(&'a str),
+}
+
+impl<'a> Route<'a> {
+    /// The route of a path, exactly as it is written; `/v1` may be left out, as in the API that
+    /// many clients come from.
+    fn of(path: &'a str) -> Option<Self> {
+        match path {
+            "/health/live" | "/health/liveliness" => return Some(Self::Live),
+            "/health/ready" | "/health/readiness" => return Some(Self::Ready),
+            _ => {}
+        }
+        match path.strip_prefix("/v1").unwrap_or(path) {
+            "/chat/completions" => Some(Self::ChatCompletions),
+            "/models" => Some(Self::Models),
+            other => match other.strip_prefix("/models/") {
+                Some(id) if !id.is_empty() => Some(Self::Model(id)),
+                _ => None,
+            },
+        }
+    }
+
+    fn is_public(&self) -> bool {
+        matches!(self, Self::Live | Self::Ready)
+    }
+
+    fn method(&self) -> Method {
+        match self {
+            Self::ChatCompletions => Method::POST,
+            Self::Live | Self::Ready | Self::Models | Self::Model(_) => Method::GET,
+        }
+    }
+}
+
+impl Handler for App {
+    async fn handle(self: Arc<Self>, request: Request<Incoming>, id: RequestId) -> Response<Body> {
+        match self.route(request, &id).await {
+            Ok(response) => response,
+            Err(failure) => failure.answer(&id),
+        }
+    }
+}
+
+impl App {
+    async fn route(
+        self: Arc<Self>,
+        request: Request<Incoming>,
+        id: &RequestId,
+    ) -> Result<Response<Body>, Failure> {
+        let path = request.uri().path().to_owned();
+        let route = Route::of(&path);
+        if !route.as_ref().is_some_and(Route::is_public) {
+            let grant = self.authenticate(request.headers()).await?;
+            return self.private(route, request, grant, id).await;
+        }
+        let route = allowed(route, request.method())?;
+        Ok(match route {
+            Route::Ready => self.health.ready().await,
+            _ => llmlite_http::reply::json(StatusCode::OK, r#"{"status":"alive"}"#),
+        })
+    }
+
+    async fn private(
+        self: Arc<Self>,
+        route: Option<Route<'_>>,
+        request: Request<Incoming>,
+        grant: KeyGrant,
+        id: &RequestId,
+    ) -> Result<Response<Body>, Failure> {
+        match allowed(route, request.method())? {
+            Route::ChatCompletions => self.chat_completion(request, grant, id).await,
+            Route::Models => Ok(self.list_models(&grant)),
+            Route::Model(name) => self.show_model(&grant, name),
+            // Public routes were answered before.
+            Route::Live | Route::Ready => Err(Failure::NoSuchRoute),
+        }
+    }
+}
+
+fn allowed<'a>(route: Option<Route<'a>>, method: &Method) -> Result<Route<'a>, Failure> {
+    let route = route.ok_or(Failure::NoSuchRoute)?;
+    let wanted = route.method();
+    if *method == wanted || (*method == Method::HEAD && wanted == Method::GET) {
+        Ok(route)
+    } else {
+        Err(Failure::WrongMethod { allowed: wanted })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[rustfmt::skip]
+    fn only_exact_paths_lead_anywhere() {
+        let check = |path, want| assert_eq!(Route::of(path), want, "{path}");
+        check("/v1/chat/completions",   Some(Route::ChatCompletions));
+        check("/chat/completions",      Some(Route::ChatCompletions));
+        check("/v1/models",             Some(Route::Models));
+        check("/v1/models/a%2Fb",       Some(Route::Model("a%2Fb")));
+        check("/health/live",           Some(Route::Live));
+        check("/health/liveliness",     Some(Route::Live));
+        check("/health/ready",          Some(Route::Ready));
+        check("/health/readiness",      Some(Route::Ready));
+        for path in ["/", "", "/v1", "/v1/", "/v1/models/", "/v1/chat/completions/", "/V1/models",
+                     "//v1/models", "/v1/./models", "/v1/%6dodels", "/health", "/health/live/",
+                     "/v1/health/live", "/v1/v1/models", "/v1/chat/completions;x"] {
+            check(path, None);
+        }
+    }
+}

@@ -1,0 +1,577 @@
+//! The public API over real sockets, with a scripted model and a ledger in memory.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on should say so and fail"
+)]
+
+use std::{sync::Arc, time::Duration};
+
+use llmlite_core::{
+    catalogue::{Catalogue, ResidencyPolicy, ServedCatalogue},
+    keys::KeyGrant,
+    ports::{StoreError, backend::BackendErrorKind as Kind, clock::SystemClock},
+    usage::{Ending, UsageRecord},
+};
+use llmlite_edge::{Config, Ended, Ports, serve};
+use llmlite_http::Stop;
+use llmlite_testkit::{MemoryStore, ScriptedBackend, Step, Turn, build};
+use serde_json::{Value, json};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+    sync::Semaphore,
+    task::JoinHandle,
+};
+use tokio_util::task::TaskTracker;
+
+struct Gateway {
+    address: std::net::SocketAddr,
+    key: String,
+    store: Arc<MemoryStore>,
+    backend: Arc<ScriptedBackend>,
+    stop: Stop,
+    task: JoinHandle<Ended>,
+}
+
+async fn start(turns: impl IntoIterator<Item = Turn>) -> Gateway {
+    start_with(turns, |_| {}, |_| {}).await
+}
+
+async fn start_with(
+    turns: impl IntoIterator<Item = Turn>,
+    grant: impl FnOnce(&mut KeyGrant),
+    config: impl FnOnce(&mut Config),
+) -> Gateway {
+    let clock = Arc::new(SystemClock);
+    let store = Arc::new(MemoryStore::new(clock.clone()));
+    let (key, hash) = build::a_key();
+    let mut granted = build::a_grant();
+    grant(&mut granted);
+    store.grant(hash, granted);
+    let backend = Arc::new(ScriptedBackend::new(turns));
+    let catalogue = ServedCatalogue::new(
+        &Catalogue::embedded(),
+        &ResidencyPolicy::default(),
+        "eu-west-2",
+    );
+    let ports = Ports {
+        keys: store.clone(),
+        pepper: build::pepper(),
+        catalogue: Arc::new(catalogue.unwrap()),
+        backend: backend.clone(),
+        ledger: store.clone(),
+        dependencies: vec![store.clone()],
+        clock,
+    };
+    let mut settings = Config::new("eu-west-2");
+    config(&mut settings);
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let stop = Stop::new();
+    let task = TaskTracker::new().spawn(serve(settings, ports, listener, stop.clone()));
+    Gateway {
+        address,
+        key: key.reveal().to_owned(),
+        store,
+        backend,
+        stop,
+        task,
+    }
+}
+
+struct Answer {
+    status: u16,
+    head: String,
+    body: String,
+}
+
+impl Answer {
+    fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|e| panic!("{e}: {}", self.body))
+    }
+
+    fn code(&self) -> String {
+        self.json()["error"]["code"]
+            .as_str()
+            .unwrap_or("none")
+            .to_owned()
+    }
+}
+
+impl Gateway {
+    async fn open(&self, method: &str, path: &str, headers: &str, body: &str) -> TcpStream {
+        let mut socket = TcpStream::connect(self.address).await.unwrap();
+        let request = format!(
+            "{method} {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {}\r\n{headers}\r\n{body}",
+            body.len()
+        );
+        socket.write_all(request.as_bytes()).await.unwrap();
+        socket
+    }
+
+    async fn send(&self, method: &str, path: &str, headers: &str, body: &str) -> Answer {
+        let mut socket = self.open(method, path, headers, body).await;
+        let mut bytes = Vec::new();
+        socket.read_to_end(&mut bytes).await.unwrap();
+        let text = String::from_utf8(bytes).unwrap();
+        let (head, body) = text.split_once("\r\n\r\n").unwrap();
+        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+        let body = if head.contains("transfer-encoding: chunked") {
+            unchunk(body)
+        } else {
+            body.to_owned()
+        };
+        Answer {
+            status,
+            head: head.to_owned(),
+            body,
+        }
+    }
+
+    fn bearer(&self) -> String {
+        format!(
+            "authorization: Bearer {}\r\ncontent-type: application/json\r\n",
+            self.key
+        )
+    }
+
+    async fn chat(&self, request: &Value) -> Answer {
+        self.send(
+            "POST",
+            "/v1/chat/completions",
+            &self.bearer(),
+            &request.to_string(),
+        )
+        .await
+    }
+
+    async fn get(&self, path: &str) -> Answer {
+        self.send("GET", path, &self.bearer(), "").await
+    }
+
+    /// Stops gently, and returns what the ledger has then.
+    async fn finish(self) -> (Vec<UsageRecord>, Ended) {
+        self.stop.gently();
+        let ended = self.task.await.unwrap();
+        (self.store.usage(), ended)
+    }
+}
+
+fn unchunk(mut body: &str) -> String {
+    let mut whole = String::new();
+    while let Some((size, rest)) = body.split_once("\r\n") {
+        let size = usize::from_str_radix(size, 16).unwrap();
+        whole.push_str(&rest[..size]);
+        body = &rest[size + 2..];
+    }
+    whole
+}
+
+fn hello(stream: bool) -> Value {
+    json!({
+        "model": "claude-sonnet-4-5",
+        "stream": stream,
+        "stream_options": { "include_usage": true },
+        "messages": [{ "role": "user", "content": "hello" }],
+    })
+}
+
+fn message() -> Turn {
+    Turn::Answer(json!({
+        "id": "msg_1", "type": "message", "role": "assistant", "model": "claude",
+        "content": [{ "type": "text", "text": "hi there" }],
+        "stop_reason": "end_turn", "stop_sequence": null,
+        "usage": { "input_tokens": 10, "output_tokens": 3 },
+    }))
+}
+
+fn begin() -> Step {
+    Step::Event(
+        json!({ "type": "message_start", "message": { "id": "msg_1", "type": "message",
+        "role": "assistant", "model": "claude", "content": [], "stop_reason": null,
+        "usage": { "input_tokens": 10, "output_tokens": 1 } } }),
+    )
+}
+
+fn say(text: &str) -> Step {
+    Step::Event(json!({ "type": "content_block_delta", "index": 0,
+        "delta": { "type": "text_delta", "text": text } }))
+}
+
+fn end() -> [Step; 2] {
+    [
+        Step::Event(
+            json!({ "type": "message_delta", "delta": { "stop_reason": "end_turn" },
+            "usage": { "output_tokens": 3 } }),
+        ),
+        Step::Event(json!({ "type": "message_stop" })),
+    ]
+}
+
+fn streamed(middle: impl IntoIterator<Item = Step>) -> Turn {
+    let mut steps = vec![begin()];
+    steps.extend(middle);
+    steps.extend(end());
+    Turn::Stream(steps)
+}
+
+#[tokio::test]
+async fn a_whole_answer_is_translated_and_billed() {
+    let gateway = start([message()]).await;
+    let answer = gateway.chat(&hello(false)).await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    assert!(
+        answer.head.contains("x-llmlite-residency: in-region"),
+        "{}",
+        answer.head
+    );
+    assert!(answer.head.contains("x-llmlite-region: eu-west-2"));
+    let body = answer.json();
+    assert_eq!(body["choices"][0]["message"]["content"], "hi there");
+    assert_eq!(body["usage"]["prompt_tokens"], 10);
+    let request_id = answer
+        .head
+        .lines()
+        .find_map(|l| l.strip_prefix("x-request-id: "))
+        .unwrap();
+    let request_id = request_id.to_owned();
+    let (usage, ended) = gateway.finish().await;
+    assert_eq!(
+        ended,
+        Ended {
+            cut: 0,
+            unwritten: 0
+        }
+    );
+    assert_eq!(usage.len(), 1);
+    assert_eq!(*usage[0].request_id, *request_id);
+    assert_eq!((usage[0].tokens.input, usage[0].tokens.output), (10, 3));
+    assert_eq!(usage[0].ending, Ending::Complete);
+    // 10 tokens at 3.30 and 3 at 16.50 dollars a million.
+    assert_eq!(usage[0].cost.0, 10 * 3_300 + 3 * 16_500);
+}
+
+#[tokio::test]
+async fn a_stream_is_translated_and_billed() {
+    let gateway = start([streamed([say("hi "), say("there")])]).await;
+    let answer = gateway.chat(&hello(true)).await;
+    assert_eq!(answer.status, 200);
+    assert!(answer.head.contains("content-type: text/event-stream"));
+    let lines: Vec<_> = answer
+        .body
+        .split("\n\n")
+        .filter(|l| !l.is_empty())
+        .collect();
+    assert_eq!(lines.last(), Some(&"data: [DONE]"));
+    let chunks: Vec<Value> = lines[..lines.len() - 1]
+        .iter()
+        .map(|line| serde_json::from_str(line.strip_prefix("data: ").unwrap()).unwrap())
+        .collect();
+    let text: String = chunks
+        .iter()
+        .filter_map(|c| c["choices"][0]["delta"]["content"].as_str())
+        .collect();
+    assert_eq!(text, "hi there");
+    assert_eq!(chunks.last().unwrap()["usage"]["total_tokens"], 13);
+    let (usage, _) = gateway.finish().await;
+    assert_eq!(
+        (usage[0].tokens.output, usage[0].ending),
+        (3, Ending::Complete)
+    );
+    assert!(usage[0].streamed && usage[0].time_to_first_token.is_some());
+}
+
+#[tokio::test]
+async fn a_client_that_leaves_is_billed_for_the_whole_answer() {
+    let gate = Arc::new(Semaphore::new(0));
+    let gateway = start([streamed([
+        say("hi "),
+        Step::Wait(gate.clone()),
+        say("there"),
+    ])])
+    .await;
+    let mut socket = gateway
+        .open(
+            "POST",
+            "/v1/chat/completions",
+            &gateway.bearer(),
+            &hello(true).to_string(),
+        )
+        .await;
+    let mut some = [0; 1024];
+    while !String::from_utf8_lossy(&some).contains("hi ") {
+        assert!(socket.read(&mut some).await.unwrap() > 0);
+    }
+    drop(socket);
+    gateway.stop.gently();
+    // With the client its connection goes, and only then does the model go on.
+    gate.add_permits(1);
+    let (usage, ended) = gateway.finish().await;
+    assert_eq!(
+        ended,
+        Ended {
+            cut: 0,
+            unwritten: 0
+        }
+    );
+    assert_eq!(usage.len(), 1);
+    assert_eq!((usage[0].tokens.output, usage[0].estimated), (3, false));
+}
+
+#[tokio::test]
+async fn a_client_that_leaves_before_a_whole_answer_is_billed_as_gone() {
+    let gateway = start([message()]).await;
+    let socket = gateway
+        .open(
+            "POST",
+            "/v1/chat/completions",
+            &gateway.bearer(),
+            &hello(false).to_string(),
+        )
+        .await;
+    drop(socket);
+    // Whether the request was read before its client left, the books agree with the model.
+    let calls = gateway.backend.clone();
+    let (usage, _) = gateway.finish().await;
+    assert_eq!(usage.len(), calls.calls().len());
+}
+
+#[tokio::test]
+async fn a_stream_that_breaks_off_ends_in_an_error_and_is_estimated() {
+    for cut in [
+        None,
+        Some(Step::Fail(Kind::BrokenStream)),
+        Some(Step::Raw("{".into())),
+    ] {
+        let mut steps = vec![begin(), say("hi there")];
+        steps.extend(cut);
+        let gateway = start([Turn::Stream(steps)]).await;
+        let answer = gateway.chat(&hello(true)).await;
+        assert_eq!(answer.status, 200);
+        assert!(!answer.body.contains("[DONE]"), "{}", answer.body);
+        assert!(!answer.body.contains("\"finish_reason\":\"stop\""));
+        let last = answer.body.trim_end().rsplit("\n\n").next().unwrap();
+        let error: Value = serde_json::from_str(last.strip_prefix("data: ").unwrap()).unwrap();
+        assert_eq!(error["error"]["type"], "server_error");
+        let (usage, _) = gateway.finish().await;
+        assert_eq!(
+            (usage[0].ending, usage[0].estimated),
+            (Ending::UpstreamFailed, true)
+        );
+        // The input was counted; of the output, eight bytes were seen.
+        assert_eq!((usage[0].tokens.input, usage[0].tokens.output), (10, 4));
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_of_the_model_is_an_answer_of_its_own_and_costs_nothing() {
+    for stream in [false, true] {
+        let gateway = start([Turn::Fail(Kind::Throttled)]).await;
+        let answer = gateway.chat(&hello(stream)).await;
+        assert_eq!(
+            (answer.status, answer.code().as_str()),
+            (429, "rate_limit_exceeded")
+        );
+        assert!(answer.head.contains("retry-after: 1"), "{}", answer.head);
+        let (usage, _) = gateway.finish().await;
+        assert_eq!(
+            (usage[0].cost.0, usage[0].ending),
+            (0, Ending::UpstreamFailed)
+        );
+    }
+}
+
+#[tokio::test]
+async fn what_never_reached_the_model_is_not_in_the_ledger() {
+    let gateway = start([Turn::Fail(Kind::Unreachable)]).await;
+    assert_eq!(gateway.chat(&hello(false)).await.status, 502);
+    assert_eq!(gateway.finish().await.0, []);
+}
+
+#[tokio::test]
+#[rustfmt::skip]
+async fn nothing_but_health_is_served_without_a_key() {
+    let gateway = start([]).await;
+    for (method, path) in [("POST", "/v1/chat/completions"), ("GET", "/v1/models"), ("GET", "/v1/models/x"),
+                           ("GET", "/"), ("GET", "/v1/nothing"), ("DELETE", "/v1/models"), ("GET", "//health/live"),
+                           ("GET", "/health/live/x"), ("POST", "/key/generate")] {
+        let answer = gateway.send(method, path, "", "").await;
+        assert_eq!((answer.status, answer.code().as_str()), (401, "invalid_api_key"), "{method} {path}");
+        assert!(answer.json()["error"]["request_id"].as_str().unwrap().starts_with("req_"));
+    }
+    assert_eq!(gateway.store.lookups(), 0);
+    for path in ["/health/live", "/health/liveliness", "/health/ready", "/health/readiness"] {
+        assert_eq!(gateway.send("GET", path, "", "").await.status, 200, "{path}");
+    }
+    assert_eq!(gateway.backend.calls().len(), 0);
+}
+
+#[tokio::test]
+#[rustfmt::skip]
+async fn bad_requests_are_told_what_is_wrong() {
+    let gateway = start_with([], |_| {}, |c| c.body_bytes = 200).await;
+    let json = gateway.bearer();
+    let bearer = format!("authorization: Bearer {}\r\n", gateway.key);
+    let chat = "/v1/chat/completions";
+    let check = async |method, path, headers: &str, body: &str, status, code| {
+        let answer = gateway.send(method, path, headers, body).await;
+        assert_eq!((answer.status, answer.code().as_str()), (status, code), "{method} {path} {body}");
+        answer
+    };
+    check("GET",  chat,           &json, "",                         405, "method_not_allowed").await;
+    check("POST", "/v1/models",   &json, "",                         405, "method_not_allowed").await;
+    check("GET",  "/v1/nothing",  &json, "",                         404, "not_found").await;
+    check("POST", chat, &format!("{bearer}content-type: text/plain\r\n"), "{}", 415, "unsupported_media_type").await;
+    check("POST", chat, &format!("{json}content-encoding: gzip\r\n"), "{}",     415, "unsupported_content_encoding").await;
+    check("POST", chat, &json, &" ".repeat(201),                     413, "request_too_large").await;
+    check("POST", chat, &json, "{",                                  400, "invalid_request").await;
+    check("POST", chat, &json, r#"{"model":"a","model":"b","messages":[]}"#, 400, "invalid_request").await;
+    let hot = check("POST", chat, &json, r#"{"model":"claude-3-opus","messages":[{"role":"user","content":"x"}],"temperature":"hot"}"#, 400, "invalid_request").await;
+    assert_eq!(hot.json()["error"]["param"], "temperature");
+    let unknown = check("POST", chat, &json, r#"{"model":"gpt-4","messages":[{"role":"user","content":"x"}]}"#, 404, "model_not_found").await;
+    assert_eq!(unknown.json()["error"]["param"], "model");
+    check("POST", chat, &format!("{json}x-api-key: other\r\n"), "{}", 400, "ambiguous_api_key").await;
+    assert_eq!(gateway.finish().await.0, []);
+}
+
+#[tokio::test]
+async fn a_key_sees_and_calls_only_its_models() {
+    let only = |g: &mut KeyGrant| g.models = build::only(&["claude-3-opus"]);
+    let gateway = start_with([message()], only, |_| {}).await;
+    let list = gateway.get("/v1/models").await.json();
+    assert_eq!(list["data"].as_array().unwrap().len(), 1);
+    assert_eq!(list["data"][0]["id"], "claude-3-opus");
+    assert_eq!(gateway.get("/v1/models/claude-3-opus").await.status, 200);
+    assert_eq!(
+        gateway
+            .get("/v1/models/anthropic.claude-3-opus-20240229-v1%3A0")
+            .await
+            .status,
+        200
+    );
+    assert_eq!(
+        gateway.get("/v1/models/claude-sonnet-4-5").await.status,
+        404
+    );
+    let answer = gateway.chat(&hello(false)).await;
+    assert_eq!(
+        (answer.status, answer.code().as_str()),
+        (404, "model_not_found")
+    );
+    assert_eq!(gateway.backend.calls().len(), 0);
+}
+
+#[tokio::test]
+async fn a_revoked_key_is_refused_like_an_unknown_one() {
+    let revoked = |g: &mut KeyGrant| g.revoked_at = Some(build::at(1));
+    let gateway = start_with([], revoked, |_| {}).await;
+    let revoked = gateway.chat(&hello(false)).await;
+    let (unknown, _) = build::a_key();
+    let headers = format!("api-key: {}\r\n", unknown.reveal());
+    let unknown = gateway
+        .send("POST", "/v1/chat/completions", &headers, "{}")
+        .await;
+    assert_eq!((revoked.status, unknown.status), (401, 401));
+    assert_eq!(
+        revoked.json()["error"]["message"],
+        unknown.json()["error"]["message"]
+    );
+}
+
+#[tokio::test]
+async fn a_database_that_is_away_is_503_and_readiness_says_so() {
+    let gateway = start([]).await;
+    gateway
+        .store
+        .fail_next(StoreError::Unavailable("away".into()));
+    let answer = gateway.chat(&hello(false)).await;
+    assert_eq!(
+        (answer.status, answer.code().as_str()),
+        (503, "temporarily_unavailable")
+    );
+    assert!(answer.head.contains("retry-after: 2"));
+    gateway.store.set_down(true);
+    let ready = gateway.send("GET", "/health/ready", "", "").await;
+    assert_eq!(ready.status, 503, "{}", ready.body);
+    assert_eq!(
+        gateway.send("GET", "/health/live", "", "").await.status,
+        200
+    );
+}
+
+#[tokio::test]
+async fn stopping_gently_lets_a_stream_end_and_stopping_at_once_does_not() {
+    let gate = Arc::new(Semaphore::new(0));
+    let turn = || streamed([say("hi"), Step::Wait(gate.clone()), say(" there")]);
+    for at_once in [false, true] {
+        let gateway = start([turn()]).await;
+        let mut socket = gateway
+            .open(
+                "POST",
+                "/v1/chat/completions",
+                &gateway.bearer(),
+                &hello(true).to_string(),
+            )
+            .await;
+        let mut seen = String::new();
+        let mut some = [0; 1024];
+        while !seen.contains("hi") {
+            let read = socket.read(&mut some).await.unwrap();
+            seen.push_str(std::str::from_utf8(&some[..read]).unwrap());
+        }
+        if at_once {
+            gateway.stop.at_once();
+        } else {
+            gateway.stop.gently();
+            gate.add_permits(1);
+        }
+        let read_rest = async {
+            let mut rest = Vec::new();
+            let read = socket.read_to_end(&mut rest).await;
+            (read.is_ok(), String::from_utf8(rest).unwrap())
+        };
+        let ((_, rest), (usage, ended)) = tokio::join!(read_rest, gateway.finish());
+        assert_eq!(usage.len(), 1);
+        assert_eq!(rest.contains("[DONE]"), !at_once, "{rest}");
+        if at_once {
+            assert_eq!(
+                (usage[0].ending, usage[0].estimated),
+                (Ending::Shutdown, true)
+            );
+            assert_eq!(usage[0].tokens.input, 10);
+        } else {
+            assert_eq!((usage[0].ending, ended.cut), (Ending::Complete, 0));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_read_holds_the_model_back_and_then_counts_as_gone() {
+    let long = "x".repeat(64 * 1024);
+    let steps: Vec<_> = std::iter::repeat_with(|| say(&long)).take(400).collect();
+    let stall = |c: &mut Config| c.write_stall = Duration::from_millis(100);
+    let gateway = start_with([streamed(steps)], |_| {}, stall).await;
+    let socket = gateway
+        .open(
+            "POST",
+            "/v1/chat/completions",
+            &gateway.bearer(),
+            &hello(true).to_string(),
+        )
+        .await;
+    // Nothing is read; the stream must end all the same, with its exact bill.
+    let usage = loop {
+        let usage = gateway.store.usage();
+        if !usage.is_empty() {
+            break usage;
+        }
+        tokio::task::yield_now().await;
+    };
+    assert_eq!(
+        (usage[0].ending, usage[0].tokens.output),
+        (Ending::ClientGone, 3)
+    );
+    drop(socket);
+}
