@@ -1,0 +1,83 @@
+use std::{error::Error, fmt};
+
+use llmlite_core::{
+    catalogue::{Contradiction, MalformedCatalogue},
+    keys::NoRandomness,
+    ports::StoreError,
+};
+
+use crate::models::UnknownModel;
+
+/// Why an administrator's wish was not carried out. Nothing was changed then.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum ControlError {
+    /// Something that was asked for makes no sense; the text says what and why.
+    Invalid(String),
+    /// There is no team of that name.
+    NoSuchTeam(String),
+    /// There is no user with that address.
+    NoSuchUser(String),
+    /// Names that lead to no model of the catalogue; at least one.
+    UnknownModels(Vec<UnknownModel>),
+    /// A file of model entries cannot be read.
+    MalformedCatalogue(MalformedCatalogue),
+    /// A file of model entries would stop every gateway at its start.
+    Contradiction(Contradiction),
+    /// No key could be made.
+    NoRandomness(NoRandomness),
+    /// The store did not do it.
+    Store(StoreError),
+}
+
+impl fmt::Display for ControlError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Invalid(what) => f.write_str(what),
+            Self::NoSuchTeam(name) => write!(f, "there is no team \"{name}\""),
+            Self::NoSuchUser(email) => write!(f, "there is no user \"{email}\""),
+            Self::UnknownModels(unknown) => {
+                let texts: Vec<_> = unknown.iter().map(ToString::to_string).collect();
+                f.write_str(&texts.join("; "))
+            }
+            Self::MalformedCatalogue(error) => error.fmt(f),
+            Self::Contradiction(error) => error.fmt(f),
+            Self::NoRandomness(error) => error.fmt(f),
+            Self::Store(error) => error.fmt(f),
+        }
+    }
+}
+
+impl Error for ControlError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        // The others are shown as they are, so only what is behind them is a cause.
+        match self {
+            Self::Store(error) => error.source(),
+            _ => None,
+        }
+    }
+}
+
+impl From<StoreError> for ControlError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl From<NoRandomness> for ControlError {
+    fn from(error: NoRandomness) -> Self {
+        Self::NoRandomness(error)
+    }
+}
+
+impl From<MalformedCatalogue> for ControlError {
+    fn from(error: MalformedCatalogue) -> Self {
+        Self::MalformedCatalogue(error)
+    }
+}
+
+impl From<Contradiction> for ControlError {
+    fn from(error: Contradiction) -> Self {
+        Self::Contradiction(error)
+    }
+}

@@ -1,0 +1,153 @@
+//! Which models there are: reading an operator's entries, and finding the model that a name means.
+
+use std::{collections::BTreeSet, fmt};
+
+use llmlite_core::{
+    catalogue::{
+        Catalogue, Contradiction, ModelEntry, Residency, ResidencyPolicy, ServedCatalogue,
+    },
+    keys::ModelScope,
+};
+
+use crate::ControlError;
+
+/// A name that leads to no model.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnknownModel {
+    /// The name.
+    pub name: String,
+    /// Names that look like it, the likest first, three at most.
+    pub near: Vec<String>,
+}
+
+impl fmt::Display for UnknownModel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "there is no model \"{}\"", self.name)?;
+        if !self.near.is_empty() {
+            write!(f, " (near it: {})", self.near.join(", "))?;
+        }
+        Ok(())
+    }
+}
+
+/// The scope of a key that may call the models of these names, aliases turned into friendly names.
+///
+/// # Errors
+///
+/// When a name leads to no model of `catalogue`, all such names at once; or no name is given,
+/// because a key without any model is a mistake.
+pub fn scope(catalogue: &Catalogue, names: &[String]) -> Result<ModelScope, ControlError> {
+    if names.iter().all(|name| name.trim().is_empty()) {
+        return Err(ControlError::Invalid(
+            "the list of models is empty; leave it out to allow all models".to_owned(),
+        ));
+    }
+    let mut friendly = BTreeSet::new();
+    let mut unknown = Vec::new();
+    for name in names.iter().map(|name| name.trim()) {
+        match catalogue
+            .models
+            .iter()
+            .find(|entry| answers_to(entry, name))
+        {
+            Some(entry) => {
+                friendly.insert(entry.name.clone());
+            }
+            None => unknown.push(UnknownModel {
+                name: name.to_owned(),
+                near: near(catalogue, name),
+            }),
+        }
+    }
+    if unknown.is_empty() {
+        Ok(ModelScope::Only(friendly))
+    } else {
+        Err(ControlError::UnknownModels(unknown))
+    }
+}
+
+/// Reads a file of model entries and returns those that differ from what `shipped` says already:
+/// what an operator has to keep.
+///
+/// So a list that was printed, edited and read again holds only the operator's own decisions, and
+/// entries that nobody touched go on following the program.
+///
+/// # Errors
+///
+/// When the file cannot be read, or a gateway in `region` could not start with it, whatever its
+/// residency.
+pub fn read_changes(
+    shipped: &Catalogue,
+    json: &str,
+    region: &str,
+) -> Result<Catalogue, ControlError> {
+    let mut changes = Catalogue::parse(json)?;
+    refuse_twice(&changes)?;
+    changes
+        .models
+        .retain(|entry| !shipped.models.iter().any(|known| same(known, entry)));
+    let widest = ResidencyPolicy {
+        default: Residency::Global,
+        ..ResidencyPolicy::default()
+    };
+    let whole = shipped.clone().overlaid_with(changes.clone());
+    ServedCatalogue::new(&whole, &widest, region)?;
+    Ok(changes)
+}
+
+/// Of two entries of one name the second would silently win.
+fn refuse_twice(catalogue: &Catalogue) -> Result<(), Contradiction> {
+    let mut seen = BTreeSet::new();
+    match catalogue.models.iter().find(|m| !seen.insert(&m.name)) {
+        Some(entry) => Err(Contradiction::NameTwice {
+            name: entry.name.clone(),
+        }),
+        None => Ok(()),
+    }
+}
+
+fn answers_to(entry: &ModelEntry, name: &str) -> bool {
+    entry.name == name || entry.aliases.iter().any(|alias| alias == name)
+}
+
+/// Equal but for where they come from.
+fn same(known: &ModelEntry, entry: &ModelEntry) -> bool {
+    let mut known = known.clone();
+    known.configured = entry.configured;
+    known == *entry
+}
+
+/// The friendly names that look like `name`, the likest first.
+fn near(catalogue: &Catalogue, name: &str) -> Vec<String> {
+    const LIKE_ENOUGH: f64 = 0.6;
+    const SHOWN: usize = 3;
+
+    let wanted = name.to_lowercase();
+    let mut scored: Vec<_> = catalogue
+        .models
+        .iter()
+        .map(|entry| (likeness(entry, &wanted), &entry.name))
+        .filter(|(score, _)| *score >= LIKE_ENOUGH)
+        .collect();
+    scored.sort_by(|(a, _), (b, _)| b.total_cmp(a));
+    scored
+        .into_iter()
+        .take(SHOWN)
+        .map(|(_, name)| name.clone())
+        .collect()
+}
+
+/// From 0 (nothing in common) to 1, the best of all the entry's names.
+fn likeness(entry: &ModelEntry, wanted: &str) -> f64 {
+    // A piece of a name ("sonnet") is far from it letter by letter, and yet meant.
+    const PIECE: f64 = 0.9;
+    const SHORTEST_PIECE: usize = 3;
+
+    let all = std::iter::once(&entry.name).chain(&entry.aliases);
+    all.map(|name| strsim::normalized_levenshtein(name, wanted))
+        .chain((wanted.len() >= SHORTEST_PIECE && entry.name.contains(wanted)).then_some(PIECE))
+        .fold(0.0, f64::max)
+}
+
+#[cfg(test)]
+mod tests;
