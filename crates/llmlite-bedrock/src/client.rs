@@ -9,7 +9,7 @@ use llmlite_core::ports::backend::{
     BackendError, BackendErrorKind as Kind, ModelAnswer, ModelBackend, ModelCall, ModelStream,
 };
 use tokio::time::{sleep, timeout};
-use tracing::{info, warn};
+use tracing::info;
 
 use crate::{config::Config, credentials::Credentials, error, events::Events};
 
@@ -123,10 +123,6 @@ impl Bedrock {
             };
             let wait = error.retry_after.unwrap_or(pause).max(jittered(pause));
             if left == 0 || !may_pass(error.kind) || wait > LONGEST_PAUSE {
-                warn!(
-                    event.id = %call.event_id, kind = ?error.kind, error = %error.message,
-                    upstream.request_id = error.upstream_request_id.as_deref(), "Bedrock failed"
-                );
                 return Err(error);
             }
             info!(event.id = %call.event_id, kind = ?error.kind, "Bedrock refused, trying again");

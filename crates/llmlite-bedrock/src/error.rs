@@ -2,7 +2,9 @@
 
 use std::{error::Error, sync::Arc, time::Duration};
 
-use aws_sdk_bedrockruntime::{error::SdkError, operation::RequestId};
+use aws_sdk_bedrockruntime::{
+    error::SdkError, operation::RequestId, types::error::ResponseStreamError,
+};
 use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::DispatchFailure};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use hyper_util::client::legacy::Error as ClientError;
@@ -37,16 +39,16 @@ where
 }
 
 /// An error inside a stream: an exception frame, a broken frame, a broken connection.
-pub(crate) fn of_stream<E, R>(error: &SdkError<E, R>) -> BackendError
+pub(crate) fn of_stream<R>(error: &SdkError<ResponseStreamError, R>) -> BackendError
 where
-    E: ProvideErrorMetadata + Error + 'static,
     R: std::fmt::Debug + 'static,
 {
     let (kind, message) = match error {
         SdkError::ServiceError(service) => {
-            let meta = service.err();
-            let message = meta.message().map_or_else(|| chain(meta), str::to_owned);
-            (classify(meta.code(), meta.message(), 500), message)
+            let exception = service.err();
+            let message = exception.message();
+            let text = message.map_or_else(|| chain(exception), str::to_owned);
+            (exception_kind(exception), text)
         }
         other => (Kind::BrokenStream, chain(other)),
     };
@@ -55,6 +57,19 @@ where
         message,
         upstream_request_id: None,
         retry_after: None,
+    }
+}
+
+/// Exceptions in a stream carry no code, only their type.
+fn exception_kind(exception: &ResponseStreamError) -> Kind {
+    use ResponseStreamError as E;
+    match exception {
+        E::ThrottlingException(_) => Kind::Throttled,
+        E::ServiceUnavailableException(_) => Kind::Overloaded,
+        E::ModelStreamErrorException(_) => Kind::Model,
+        E::ModelTimeoutException(_) => Kind::Timeout,
+        E::ValidationException(_) => validation(exception.message().unwrap_or_default()),
+        _ => classify(exception.code(), exception.message(), 500),
     }
 }
 

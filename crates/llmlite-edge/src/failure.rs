@@ -242,7 +242,8 @@ impl Failure {
             Self::Backend(cause) => {
                 warn!(
                     request.id = %id, kind = ?cause.kind, status = status.as_u16(),
-                    upstream.request_id = cause.upstream_request_id.as_deref(), "Bedrock failed"
+                    error = cause.message, upstream.request_id = cause.upstream_request_id.as_deref(),
+                    "Bedrock failed"
                 );
             }
             Self::Denied(Denial::LedgerFull) => {
