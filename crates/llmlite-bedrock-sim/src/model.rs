@@ -1,0 +1,152 @@
+//! The small model behind the simulator: a deterministic function from request to answer.
+
+use crate::conversation::{Conversation, Thinking};
+
+use self::markers::Wishes;
+
+pub(crate) mod markers;
+pub(crate) mod reasoning;
+mod rules;
+mod schema;
+pub(crate) mod tokens;
+
+/// What the model says, cut to the limits of the request.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) said: Vec<Said>,
+    pub(crate) stop: Stop,
+    /// At least one; thinking and the arguments of calls included.
+    pub(crate) output_tokens: u64,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Said {
+    /// `text` is empty when the request wants thinking omitted.
+    Thinking {
+        text: String,
+        signature: String,
+    },
+    Text(String),
+    /// `input` is JSON, or the front of it when the token limit fell inside.
+    Call {
+        id: String,
+        name: String,
+        input: String,
+    },
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Stop {
+    EndTurn,
+    ToolUse,
+    MaxTokens,
+    Sequence(String),
+}
+
+/// What the newest marked user text wishes for, and how many tools have answered since.
+pub(crate) fn wishes(talk: &Conversation) -> (Wishes, usize) {
+    let marked = talk.user_turns().find_map(|(place, turn)| {
+        let text = turn.text();
+        markers::any(&text).then_some((place, text))
+    });
+    match marked {
+        Some((place, text)) => (markers::read(&text), talk.results_after(place)),
+        None => (Wishes::default(), 0),
+    }
+}
+
+/// Faults are asked for by the newest turn alone, or a conversation could never recover.
+pub(crate) fn forget_old_faults(talk: &Conversation, wishes: &mut Wishes) {
+    let newest = talk.user_turns().next().map(|(_, turn)| turn.text());
+    if !newest.is_some_and(|text| markers::any(&text)) {
+        wishes.faults.clear();
+    }
+}
+
+/// Answers a conversation; `done` calls of the wished ones have their results already.
+pub(crate) fn answer(talk: &Conversation, wishes: &Wishes, done: usize) -> Answer {
+    let mut said = Vec::new();
+    let thinks = match talk.thinking {
+        Thinking::Off => false,
+        Thinking::Enabled => true,
+        Thinking::Adaptive | Thinking::Omitted => wishes.think,
+    };
+    if thinks {
+        said.push(reasoning::think(talk));
+    }
+    said.extend(rules::decide(talk, wishes, done));
+    limit(said, talk)
+}
+
+/// Lets the first stop sequence and the token limit end the answer, whichever comes first.
+fn limit(all: Vec<Said>, talk: &Conversation) -> Answer {
+    let mut answer = Answer {
+        said: Vec::with_capacity(all.len()),
+        stop: Stop::EndTurn,
+        output_tokens: 0,
+    };
+    for mut said in all {
+        let sequence = said.stop_at(&talk.stops);
+        let left = talk.max_tokens.saturating_sub(answer.output_tokens);
+        let cut = said.cut_to(left);
+        answer.output_tokens += said.tokens();
+        if matches!(said, Said::Call { .. }) {
+            answer.stop = Stop::ToolUse;
+        }
+        if !said.is_blank() {
+            answer.said.push(said);
+        }
+        if cut || sequence.is_some() {
+            let by_sequence = sequence.filter(|_| !cut).map(Stop::Sequence);
+            answer.stop = by_sequence.unwrap_or(Stop::MaxTokens);
+            break;
+        }
+    }
+    answer.output_tokens = answer.output_tokens.max(1);
+    answer
+}
+
+impl Said {
+    pub(crate) fn tokens(&self) -> u64 {
+        match self {
+            Self::Thinking { text, .. } => tokens::count(text).max(1),
+            Self::Text(text) => tokens::count(text),
+            Self::Call { name, input, .. } => tokens::count(name) + tokens::count(input),
+        }
+    }
+
+    fn is_blank(&self) -> bool {
+        matches!(self, Self::Text(text) if text.trim().is_empty())
+    }
+
+    /// Cuts a text before the first of `stops` and returns that one.
+    fn stop_at(&mut self, stops: &[String]) -> Option<String> {
+        let Self::Text(text) = self else { return None };
+        let found = stops
+            .iter()
+            .filter_map(|stop| Some((text.find(stop)?, stop)));
+        let (at, stop) = found.min_by_key(|(at, _)| *at)?;
+        text.truncate(at);
+        Some(stop.clone())
+    }
+
+    /// Keeps the first `limit` tokens, and says whether there were more.
+    fn cut_to(&mut self, limit: u64) -> bool {
+        if self.tokens() <= limit {
+            return false;
+        }
+        match self {
+            Self::Thinking { text, .. } | Self::Text(text) => {
+                text.truncate(tokens::cut(text, limit).len());
+            }
+            Self::Call { name, input, .. } => {
+                let limit = limit.saturating_sub(tokens::count(name));
+                input.truncate(tokens::cut(input, limit).len());
+            }
+        }
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests;
