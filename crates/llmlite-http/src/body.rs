@@ -91,7 +91,7 @@ pub async fn read(mut body: Incoming, limit: usize, within: Duration) -> Result<
     match timeout(within, read_up_to(&mut body, limit, declared)).await {
         Err(_) => Err(ReadError::TooSlow),
         Ok(Err(ReadError::TooLarge { limit })) => {
-            discard(&mut body, limit).await;
+            discard(body, limit).await;
             Err(ReadError::TooLarge { limit })
         }
         Ok(result) => result,
@@ -127,7 +127,9 @@ async fn read_up_to(body: &mut Incoming, limit: usize, declared: u64) -> Result<
     Ok(first.unwrap_or_else(|| joined.freeze()))
 }
 
-async fn discard(body: &mut Incoming, at_most: usize) {
+/// Reads and throws away a body that nobody wants, within bounds: a client that is still sending
+/// when its connection is closed may never see the answer.
+pub async fn discard(mut body: Incoming, at_most: usize) {
     const LINGER: Duration = Duration::from_secs(5);
     let mut left = at_most;
     let drained = timeout(LINGER, async {

@@ -6,6 +6,7 @@
 
 pub mod bearer;
 pub mod body;
+mod impatient;
 pub mod reply;
 pub mod request_id;
 pub mod server;

@@ -21,7 +21,10 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{debug, warn};
 
-use crate::{RequestId, body::Body};
+use crate::{RequestId, body::Body, impatient::Impatient};
+
+/// Between being told to stop at once and being cut.
+const LAST_WORDS: Duration = Duration::from_millis(500);
 
 /// Answers requests.
 pub trait Handler: Send + Sync + 'static {
@@ -45,6 +48,8 @@ pub struct Limits {
     /// How long a connection may be silent before or between requests. It must be longer than
     /// the load balancer's, or that sends a request into a connection that is being closed.
     pub idle: Duration,
+    /// How long a client may take nothing of an answer before its connection is closed.
+    pub stall: Duration,
 }
 
 impl Default for Limits {
@@ -54,6 +59,7 @@ impl Default for Limits {
             headers: 64,
             header_bytes: 16 * 1024,
             idle: Duration::from_secs(75),
+            stall: Duration::from_secs(60),
         }
     }
 }
@@ -119,6 +125,7 @@ pub async fn serve<H: Handler>(
     let places = Arc::new(Semaphore::new(limits.connections));
     let server = Arc::new(Server {
         http: protocol(&limits),
+        stall: limits.stall,
         handler,
         stop: stop.clone(),
         cut: AtomicUsize::new(0),
@@ -187,6 +194,7 @@ async fn pause_after(error: &io::Error) {
 
 struct Server<H> {
     http: http1::Builder,
+    stall: Duration,
     handler: Arc<H>,
     stop: Stop,
     cut: AtomicUsize,
@@ -207,7 +215,9 @@ impl<H: Handler> Server<H> {
                 Ok::<_, Infallible>(response)
             }
         });
-        let connection = self.http.serve_connection(TokioIo::new(socket), service);
+        let connection = self
+            .http
+            .serve_connection(TokioIo::new(Impatient::new(socket, self.stall)), service);
         let mut connection = std::pin::pin!(connection);
         let ended = tokio::select! {
             biased;
@@ -216,7 +226,7 @@ impl<H: Handler> Server<H> {
                 connection.as_mut().graceful_shutdown();
                 tokio::select! {
                     ended = connection.as_mut() => ended,
-                    () = self.stop.stopped() => {
+                    () = self.last_words() => {
                         self.cut.fetch_add(1, Ordering::Relaxed);
                         return;
                     }
@@ -226,5 +236,11 @@ impl<H: Handler> Server<H> {
         if let Err(error) = ended {
             debug!(%error, "connection ended early");
         }
+    }
+
+    /// Told to stop at once, whoever answers still gets the time to say so.
+    async fn last_words(&self) {
+        self.stop.stopped().await;
+        sleep(LAST_WORDS).await;
     }
 }

@@ -42,6 +42,9 @@ impl Handler for Echo {
             });
             return reply::events(receiver);
         }
+        if request.uri().path() == "/endless" {
+            return reply::json(StatusCode::OK, vec![b'x'; 64 << 20]);
+        }
         match body::read(request.into_body(), 1_000, Duration::from_millis(300)).await {
             Ok(bytes) => reply::json(StatusCode::OK, bytes),
             Err(error) => reply::json(StatusCode::BAD_REQUEST, format!("{error:?}")),
@@ -57,16 +60,14 @@ struct Server {
 }
 
 async fn start(drain: Duration) -> Server {
+    start_with(drain, Limits::default()).await
+}
+
+async fn start_with(drain: Duration, limits: Limits) -> Server {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (echo, stop) = (Arc::new(Echo::default()), Stop::new());
-    let serving = serve(
-        listener,
-        Limits::default(),
-        Arc::clone(&echo),
-        stop.clone(),
-        drain,
-    );
+    let serving = serve(listener, limits, Arc::clone(&echo), stop.clone(), drain);
     let task = TaskTracker::new().spawn(serving);
     Server {
         address,
@@ -191,4 +192,23 @@ async fn stopping_at_once_waits_for_nothing() {
     let (answer, ()) = tokio::join!(exchange, stopping);
     assert_eq!(answer, "");
     assert_eq!(server.task.await.unwrap(), Drained::Cut(1));
+}
+
+#[tokio::test]
+async fn a_client_that_takes_nothing_is_given_up() {
+    let limits = Limits {
+        stall: Duration::from_millis(100),
+        ..Limits::default()
+    };
+    let server = start_with(Duration::from_secs(3600), limits).await;
+    let mut socket = TcpStream::connect(server.address).await.unwrap();
+    socket
+        .write_all(post("/endless", "").as_bytes())
+        .await
+        .unwrap();
+    let mut first = [0; 12];
+    socket.read_exact(&mut first).await.unwrap();
+    // The client reads no further, and still the server comes to its end.
+    server.stop.gently();
+    assert_eq!(server.task.await.unwrap(), Drained::Clean);
 }
