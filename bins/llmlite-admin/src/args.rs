@@ -3,7 +3,10 @@
 use std::{fmt, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use llmlite_core::ports::reports::GroupBy;
+use llmlite_core::{
+    catalogue::{Residency, ResidencyPolicy},
+    ports::reports::GroupBy,
+};
 
 /// Manages the gateways: teams, users, virtual keys, models, and what was used.
 #[derive(Debug, Parser)]
@@ -125,13 +128,43 @@ pub(crate) enum ModelCommand {
     /// The file has the form that `model list --json` prints.
     /// Entries that are the same as the built-in ones are left out, so a whole list can be
     /// printed, edited and imported.
+    /// The settings of the gateways are needed, because an entry that contradicts them stops a
+    /// gateway at its next start; such a file is refused.
     Import {
         /// The file, or - for standard input
         file: PathBuf,
-        /// The region of the gateways: an ARN must lie in it
-        #[arg(long, env = "LLMLITE_REGION", default_value = "eu-west-2")]
-        region: String,
+        #[command(flatten)]
+        gateways: GatewayArgs,
     },
+}
+
+/// What the gateways are started with, under the same names.
+#[derive(Debug, Args)]
+pub(crate) struct GatewayArgs {
+    /// The region of the gateways: an ARN must lie in it
+    #[arg(long, env = "LLMLITE_REGION", default_value = "eu-west-2")]
+    pub(crate) region: String,
+    /// How far the gateways let a request travel from the region: in-region, eu or global
+    #[arg(long, env = "LLMLITE_RESIDENCY", default_value = "in-region")]
+    residency: Residency,
+    /// Their exception for one model, as NAME=RESIDENCY; may be repeated
+    #[arg(
+        long,
+        env = "LLMLITE_MODEL_RESIDENCY",
+        value_name = "NAME=RESIDENCY",
+        value_delimiter = ',',
+        value_parser = ResidencyPolicy::exception
+    )]
+    model_residency: Vec<(String, Residency)>,
+}
+
+impl GatewayArgs {
+    pub(crate) fn residency_policy(&self) -> ResidencyPolicy {
+        ResidencyPolicy {
+            default: self.residency,
+            per_model: self.model_residency.iter().cloned().collect(),
+        }
+    }
 }
 
 #[derive(Debug, Subcommand)]

@@ -17,10 +17,20 @@ pub(crate) enum Failure {
     Control(ControlError),
     File { path: PathBuf, cause: io::Error },
     Output(io::Error),
+    KeyInDoubt(ControlError),
     KeyNotShown { id: KeyId, cause: Box<Failure> },
 }
 
 impl Failure {
+    /// Why a key was not created, or perhaps was.
+    pub(crate) fn of_new_key(error: ControlError) -> Self {
+        if error.leaves_doubt() {
+            Self::KeyInDoubt(error)
+        } else {
+            Self::Control(error)
+        }
+    }
+
     /// The text for standard error: what failed, why, and what to do.
     pub(crate) fn report(&self) -> String {
         let mut text = format!("error: {self}");
@@ -51,6 +61,10 @@ impl Failure {
                 "set LLMLITE_KEY_PEPPER to the pepper that the gateways have; the first time, make \
                  one with: openssl rand -hex 32"
             }
+            Self::KeyInDoubt(_) => {
+                "it may have been created: see llmlite-admin key list; nobody can use it, so take \
+                 it back with: llmlite-admin key revoke"
+            }
             Self::KeyNotShown { id, .. } => {
                 return Some(format!(
                     "nobody can use it; take it back with: llmlite-admin key revoke {id}"
@@ -64,6 +78,9 @@ impl Failure {
             }
             Self::Control(ControlError::UnknownModels(_)) => {
                 "see llmlite-admin model list for all models"
+            }
+            Self::Control(ControlError::Contradiction(_)) => {
+                "the gateways' own --region, --residency and --model-residency are to be given here"
             }
             Self::Control(ControlError::Store(StoreError::Missing { .. })) => {
                 "see llmlite-admin key list for all keys"
@@ -105,6 +122,7 @@ impl fmt::Display for Failure {
             Self::Pepper(error) => error.fmt(f),
             Self::Schema(error) => error.fmt(f),
             Self::Control(error) => error.fmt(f),
+            Self::KeyInDoubt(error) => write!(f, "the key was not confirmed: {error}"),
             Self::File { path, .. } => write!(f, "{} cannot be read", path.display()),
             Self::Output(_) => f.write_str("the answer could not be written"),
             Self::KeyNotShown { id, .. } => {
@@ -117,7 +135,7 @@ impl fmt::Display for Failure {
 impl Error for Failure {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
-            Self::Control(error) => error.source(),
+            Self::Control(error) | Self::KeyInDoubt(error) => error.source(),
             Self::File { cause, .. } | Self::Output(cause) => Some(cause),
             Self::KeyNotShown { cause, .. } => Some(&**cause),
             Self::Pepper(error) => error.source(),

@@ -1,22 +1,33 @@
 //! Dates as administrators write and read them: always UTC.
 
-use std::time::{Duration, SystemTime};
+use std::{
+    ops::RangeInclusive,
+    time::{Duration, SystemTime},
+};
 
 use time::{
-    Date, OffsetDateTime,
+    Date, OffsetDateTime, UtcDateTime,
     format_description::{BorrowedFormatItem, well_known::Rfc3339},
-    macros::format_description,
+    macros::{format_description, utc_datetime},
 };
 
 use crate::ControlError;
 
 const DAY: &[BorrowedFormatItem<'static>] = format_description!("[year]-[month]-[day]");
 
+/// The years in which a time can be written in every form that we read and write.
+const YEARS: RangeInclusive<UtcDateTime> =
+    utc_datetime!(1970-01-01 00:00)..=utc_datetime!(9999-12-31 23:59:59.999999999);
+
 /// The time as `2026-11-01T09:30:00Z`, whole seconds.
+///
+/// A time outside the years 1970 to 9999, which can only have been put into the database by hand,
+/// is shown as the nearest one inside: a list must not fail because of one row.
 pub fn rfc3339(at: SystemTime) -> String {
-    let at = OffsetDateTime::from(at).truncate_to_second();
-    at.format(&Rfc3339)
-        .expect("years 0 to 9999 fit RFC 3339, and neither clocks nor `expiry` leave them")
+    utc(at)
+        .truncate_to_second()
+        .format(&Rfc3339)
+        .expect("the years 1970 to 9999 fit RFC 3339")
 }
 
 /// Reads when a key shall expire: a span from `now` such as `30d` (`w`, `d`, `h`, `m` for minutes,
@@ -25,18 +36,18 @@ pub fn rfc3339(at: SystemTime) -> String {
 ///
 /// # Errors
 ///
-/// When it is none of these, or after the year 9999.
+/// When it is none of these, or outside the years 1970 to 9999 in UTC.
 pub fn expiry(text: &str, now: SystemTime) -> Result<SystemTime, ControlError> {
     let text = text.trim();
     let at = span(text)
-        .and_then(|span| OffsetDateTime::from(now).checked_add(span.try_into().ok()?))
-        .or_else(|| OffsetDateTime::parse(text, &Rfc3339).ok())
-        .or_else(|| Some(day(text).ok()?.midnight().assume_utc()));
+        .and_then(|span| utc(now).checked_add(span.try_into().ok()?))
+        .or_else(|| OffsetDateTime::parse(text, &Rfc3339).ok()?.checked_to_utc())
+        .or_else(|| Some(day(text).ok()?.midnight().as_utc()));
     match at {
-        Some(at) => Ok(at.into()),
-        None => Err(ControlError::Invalid(format!(
+        Some(at) if YEARS.contains(&at) => Ok(at.into()),
+        _ => Err(ControlError::Invalid(format!(
             "{text:?} is no time to expire: give a span such as 30d or 12h, a day such as \
-             2026-12-31, or a time such as 2026-12-31T18:00:00Z"
+             2026-12-31, or a time such as 2026-12-31T18:00:00Z, not after the year 9999 (UTC)"
         ))),
     }
 }
@@ -56,7 +67,13 @@ pub(crate) fn iso_day(day: Date) -> String {
 
 /// The day on which `at` lies, in UTC.
 pub(crate) fn day_of(at: SystemTime) -> Date {
-    OffsetDateTime::from(at).date()
+    utc(at).date()
+}
+
+/// The time in UTC, or the nearest one within [`YEARS`].
+fn utc(at: SystemTime) -> UtcDateTime {
+    let (first, last) = YEARS.into_inner();
+    at.clamp(first.into(), last.into()).into()
 }
 
 fn span(text: &str) -> Option<Duration> {
@@ -112,11 +129,33 @@ mod tests {
         check("1.5d",                       None);
         check("30 days",                    None);
         check("30é",                        None);
+        check("9999-12-31T23:59:59.9Z",     Some("9999-12-31T23:59:59Z"));
+        check("9999-12-31T23:59:59-01:00",  None);
+        check("1970-01-01T00:30:00+00:30",  Some("1970-01-01T00:00:00Z"));
+        check("1970-01-01T00:00:00+00:30",  None);
+        check("0000-01-01T00:00:00+23:59",  None);
+        check("1969-12-31",                 None);
+        check("-0001-12-31",                None);
         check("9999999d",                   None);
         check("99999999999999999999d",      None);
         check("18446744073709551615w",      None);
         check("2026-02-30",                 None);
         check("31/12/2026",                 None);
+    }
+
+    #[test]
+    fn a_time_that_cannot_be_written_is_shown_as_the_nearest_one_that_can() {
+        const CENTURY: Duration = Duration::from_secs(100 * 366 * 24 * 60 * 60);
+        let check = |at, want| assert_eq!(rfc3339(at), want);
+        let (first, last) = YEARS.into_inner();
+        check(SystemTime::from(first), "1970-01-01T00:00:00Z");
+        check(SystemTime::from(first) - CENTURY, "1970-01-01T00:00:00Z");
+        check(SystemTime::from(last), "9999-12-31T23:59:59Z");
+        check(SystemTime::from(last) + CENTURY, "9999-12-31T23:59:59Z");
+        // As far as PostgreSQL's "infinity" and "-infinity" lie from its own epoch.
+        let infinity = Duration::from_micros(i64::MAX.unsigned_abs());
+        check(SystemTime::from(last) + infinity, "9999-12-31T23:59:59Z");
+        check(SystemTime::from(first) - infinity, "1970-01-01T00:00:00Z");
     }
 
     #[test]

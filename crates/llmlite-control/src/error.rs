@@ -8,7 +8,9 @@ use llmlite_core::{
 
 use crate::models::UnknownModel;
 
-/// Why an administrator's wish was not carried out. Nothing was changed then.
+/// Why an administrator's wish was not carried out.
+///
+/// Nothing was changed then, unless it [leaves doubt](ControlError::leaves_doubt).
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ControlError {
@@ -26,8 +28,19 @@ pub enum ControlError {
     Contradiction(Contradiction),
     /// No key could be made.
     NoRandomness(NoRandomness),
-    /// The store did not do it.
+    /// The store did not do it, or its answer was lost.
     Store(StoreError),
+}
+
+impl ControlError {
+    /// Whether a change that failed like this may have been made all the same: the store did not
+    /// refuse it, only its answer did not arrive or made no sense.
+    pub fn leaves_doubt(&self) -> bool {
+        matches!(
+            self,
+            Self::Store(StoreError::Unavailable(_) | StoreError::Corrupt { .. })
+        )
+    }
 }
 
 impl fmt::Display for ControlError {
@@ -79,5 +92,29 @@ impl From<MalformedCatalogue> for ControlError {
 impl From<Contradiction> for ControlError {
     fn from(error: Contradiction) -> Self {
         Self::Contradiction(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(error: impl Into<ControlError>, doubt: bool) {
+        let error = error.into();
+        assert_eq!(error.leaves_doubt(), doubt, "{error:?}");
+    }
+
+    #[test]
+    #[rustfmt::skip]
+    fn only_a_store_that_did_not_refuse_leaves_doubt() {
+        let what = String::new;
+        check(StoreError::Unavailable("no answer in time".into()),  true);
+        check(StoreError::Corrupt { what: "a row" },                true);
+        check(StoreError::Refused("a check".into()),                false);
+        check(StoreError::Exists { what: what() },                  false);
+        check(StoreError::Missing { what: what() },                 false);
+        check(ControlError::Invalid(what()),                        false);
+        check(ControlError::NoSuchTeam(what()),                     false);
     }
 }

@@ -91,7 +91,8 @@ pub async fn draft(
 ///
 /// # Errors
 ///
-/// When the store does not take it.
+/// When the store does not take it; whether it did after all may be
+/// [in doubt](ControlError::leaves_doubt), and the key itself is lost then.
 pub async fn create(
     directory: &dyn Directory,
     draft: KeyDraft,

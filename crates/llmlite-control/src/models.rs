@@ -3,9 +3,7 @@
 use std::{collections::BTreeSet, fmt};
 
 use llmlite_core::{
-    catalogue::{
-        Catalogue, Contradiction, ModelEntry, Residency, ResidencyPolicy, ServedCatalogue,
-    },
+    catalogue::{Catalogue, Contradiction, ModelEntry, ResidencyPolicy, ServedCatalogue},
     keys::ModelScope,
 };
 
@@ -74,11 +72,11 @@ pub fn scope(catalogue: &Catalogue, names: &[String]) -> Result<ModelScope, Cont
 ///
 /// # Errors
 ///
-/// When the file cannot be read, or a gateway in `region` could not start with it, whatever its
-/// residency.
+/// When the file cannot be read, or a gateway with this policy in `region` would not start with it.
 pub fn read_changes(
     shipped: &Catalogue,
     json: &str,
+    policy: &ResidencyPolicy,
     region: &str,
 ) -> Result<Catalogue, ControlError> {
     let mut changes = Catalogue::parse(json)?;
@@ -86,13 +84,28 @@ pub fn read_changes(
     changes
         .models
         .retain(|entry| !shipped.models.iter().any(|known| same(known, entry)));
-    let widest = ResidencyPolicy {
-        default: Residency::Global,
-        ..ResidencyPolicy::default()
-    };
     let whole = shipped.clone().overlaid_with(changes.clone());
-    ServedCatalogue::new(&whole, &widest, region)?;
+    ServedCatalogue::new(&whole, policy, region)?;
     Ok(changes)
+}
+
+/// What becomes of the operator's entries that a new set of them leaves out.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Removal {
+    /// The models that are gone: only the operator's entry knew them.
+    pub gone: Vec<String>,
+    /// The models that are again as they were shipped.
+    pub as_shipped: Vec<String>,
+}
+
+/// Which of the entries `before` are missing from `after`, by friendly name.
+pub fn removal(shipped: &Catalogue, before: &Catalogue, after: &Catalogue) -> Removal {
+    let knows = |catalogue: &Catalogue, name: &str| catalogue.models.iter().any(|m| m.name == name);
+    let left_out = before.models.iter().map(|m| m.name.clone());
+    let (as_shipped, gone) = left_out
+        .filter(|name| !knows(after, name))
+        .partition(|name| knows(shipped, name));
+    Removal { gone, as_shipped }
 }
 
 /// Of two entries of one name the second would silently win.

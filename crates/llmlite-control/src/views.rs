@@ -111,8 +111,9 @@ impl KeyView {
 
 /// A key that was just made, with the key: for the one answer that shows it.
 ///
-/// It borrows the key, so that no second copy of it is left behind, and cannot be printed by
-/// accident.
+/// It borrows the key and so holds no copy; what a caller writes from it is a copy that nobody
+/// wipes, so it is written once, to whoever asked for the key.
+/// `Debug` does not show the key.
 #[derive(Serialize)]
 pub struct CreatedKeyView<'a> {
     key: &'a str,
@@ -189,7 +190,8 @@ impl From<&UsageReport> for UsageView {
 /// One line of a usage report.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct UsageLineView {
-    /// The day, or the name of the model, key, user or team; `null` where there is none.
+    /// The day, the name of the model, user or team, or the name and number of the key, such as
+    /// `ci (4)`, because names of keys need not differ; `null` where there is none.
     pub group: Option<String>,
     /// Requests that reached Bedrock.
     pub requests: u64,

@@ -59,7 +59,10 @@ async fn create(args: NewKeyArgs, store: &Store, output: Output) -> Result<(), F
     let draft = keys::draft(store, &SystemClock, &pepper, &catalogue, &order).await?;
     // After the order was found good: a mistyped one must not settle the installation's pepper.
     store.check_or_set_pepper(&pepper).await?;
-    let created = keys::create(store, draft).await?;
+    let created = keys::create(store, draft)
+        .await
+        .map_err(Failure::of_new_key)?;
+    // From here on only the writing itself can fail: a key that is lost now cannot be had again.
     let view = CreatedKeyView::at(now, &created);
     let shown = output.answer(&view, || {
         let mut lines = vec![("key", created.plaintext.reveal().to_owned())];
@@ -136,7 +139,7 @@ fn sentence(view: &RevocationView) -> String {
         key.last_four,
         match &key.revoked_at {
             Some(at) if view.already_revoked => format!("had been revoked already, at {at}"),
-            _ => "is revoked; gateways refuse it from now on".to_owned(),
+            _ => "is revoked; gateways refuse it within a second".to_owned(),
         }
     )
 }

@@ -2,17 +2,17 @@
 
 use std::{io, path::Path};
 
-use llmlite_control::models;
-use llmlite_core::{catalogue::Catalogue, money::PicodollarsPerToken};
+use llmlite_control::models::{self, Removal};
+use llmlite_core::{catalogue::Catalogue, money::PicodollarsPerToken, ports::StoreError};
 use llmlite_store::Store;
 use serde::Serialize;
 
 use super::catalogue;
 use crate::{
-    args::ModelCommand,
+    args::{GatewayArgs, ModelCommand},
     failure::Failure,
     output::Output,
-    table::{Align, Table},
+    table::{Align, Table, printable},
 };
 
 pub(super) async fn run(
@@ -25,14 +25,55 @@ pub(super) async fn run(
             let catalogue = catalogue(store).await?;
             output.answer(&catalogue, || table(&catalogue))
         }
-        ModelCommand::Import { file, region } => {
-            let json = read(&file).map_err(|cause| Failure::File { path: file, cause })?;
-            let changes = models::read_changes(&Catalogue::embedded(), &json, &region)?;
-            store.replace_model_overrides(&changes).await?;
-            let imported = Imported::new(&changes);
-            output.answer(&imported, || imported.sentence())
-        }
+        ModelCommand::Import { file, gateways } => import(&file, &gateways, store, output).await,
     }
+}
+
+async fn import(
+    file: &Path,
+    gateways: &GatewayArgs,
+    store: &Store,
+    output: Output,
+) -> Result<(), Failure> {
+    let json = read(file).map_err(|cause| Failure::File {
+        path: file.to_owned(),
+        cause,
+    })?;
+    let shipped = Catalogue::embedded();
+    let policy = gateways.residency_policy();
+    let changes = models::read_changes(&shipped, &json, &policy, &gateways.region)?;
+    let before = match store.model_overrides().await {
+        Ok(before) => Some(before),
+        // No gateway starts with such entries, and this command is how they are put right.
+        Err(StoreError::Corrupt { .. }) => None,
+        Err(error) => return Err(error.into()),
+    };
+    store.replace_model_overrides(&changes).await?;
+    let removal = before.map(|before| models::removal(&shipped, &before, &changes));
+    output.remark(&remarks(removal.as_ref()));
+    let imported = Imported::new(&changes);
+    output.answer(&imported, || imported.sentence())
+}
+
+/// What an operator should know beside the list of entries.
+fn remarks(removal: Option<&Removal>) -> String {
+    let named = |names: &[String]| printable(&names.join(", "));
+    let mut lines = Vec::new();
+    match removal {
+        Some(removal) => {
+            if !removal.gone.is_empty() {
+                lines.push(format!("removed: {}", named(&removal.gone)));
+            }
+            if !removal.as_shipped.is_empty() {
+                lines.push(format!("built-in again: {}", named(&removal.as_shipped)));
+            }
+        }
+        None => lines.push(
+            "the operator's entries of before could not be read; all were replaced".to_owned(),
+        ),
+    }
+    lines.push("running gateways read the catalogue at their next start".to_owned());
+    lines.join("\n")
 }
 
 /// The entries that the database holds after an import.

@@ -106,6 +106,12 @@ async fn a_revoked_key_stays_revoked_at_its_first_date() {
             .is_some()
     );
 
+    shell.json("key create --name other");
+    assert!(
+        shell
+            .text("key revoke 2")
+            .ends_with(" is revoked; gateways refuse it within a second\n")
+    );
     let again = shell.json("key revoke 1");
     assert_eq!(again["already_revoked"], true);
     assert_eq!(again["revoked_at"], first["revoked_at"]);
@@ -115,6 +121,37 @@ async fn a_revoked_key_stays_revoked_at_its_first_date() {
             .text("key revoke 1")
             .contains(&format!("revoked already, at {at}"))
     );
+}
+
+#[tokio::test]
+async fn a_key_may_last_to_the_end_of_time_as_we_can_write_it() {
+    let database = postgres::fresh().await;
+    let shell = Shell::at(database.url());
+    let last = "9999-12-31T23:59:59Z";
+    let key = shell.json(&format!("key create --name k --expires {last}"));
+    assert_eq!(key["expires_at"], last);
+    assert_eq!(shell.json("key show 1")["expires_at"], last);
+}
+
+#[tokio::test]
+async fn a_date_that_cannot_be_written_does_not_hide_its_key() {
+    let database = postgres::fresh().await;
+    let shell = Shell::at(database.url());
+    shell.json("key create --name laptop");
+    database
+        .client()
+        .await
+        .batch_execute(
+            "UPDATE virtual_keys SET expires_at = '12000-01-01', created_at = '-infinity'",
+        )
+        .await
+        .unwrap();
+
+    let key = shell.json("key show 1");
+    assert_eq!(key["expires_at"], "9999-12-31T23:59:59Z");
+    assert_eq!(key["created_at"], "1970-01-01T00:00:00Z");
+    assert_eq!(shell.json("key list"), json!([key]));
+    assert_eq!(shell.json("key revoke 1")["status"], "revoked");
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 use llmlite_core::catalogue::Catalogue;
 use llmlite_testkit::postgres;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::command::Shell;
 
@@ -49,7 +49,81 @@ async fn a_list_that_is_edited_and_imported_changes_what_was_edited() {
     let key = shell.json("key create --name k --models house-model-latest");
     assert_eq!(key["models"], json!(["house-model"]));
 
-    shell.run_with_input("model import -", &shipped.to_string());
+    let said = shell.run_with_input("model import -", &shipped.to_string());
+    assert_eq!(shell.json("model list"), shipped);
+    assert_eq!(
+        said.stderr,
+        format!(
+            "removed: house-model\n\
+             built-in again: {touched}\n\
+             running gateways read the catalogue at their next start\n"
+        )
+    );
+}
+
+/// The first entry of `list` alone, as `house-model`, which can only be called in the EU.
+fn in_the_eu(list: &Value) -> String {
+    let mut entry = list["models"][0].clone();
+    entry["name"] = json!("house-model");
+    entry["aliases"] = json!([]);
+    let mut route = entry["routes"]["in-region"].clone();
+    route["id"] = json!("eu.anthropic.house-model-v1:0");
+    entry["routes"] = json!({ "eu": route });
+    json!({ "models": [entry] }).to_string()
+}
+
+#[tokio::test]
+async fn an_entry_further_away_than_the_gateways_allow_is_refused_as_they_would() {
+    let database = postgres::fresh().await;
+    let plain = || Shell::at(database.url());
+    let file = in_the_eu(&plain().json("model list"));
+    let check = |shell: Shell, line: &str, refused: Option<&str>| {
+        let said = shell.run_with_input(line, &file);
+        assert_eq!(said.success, refused.is_none(), "{line}: {}", said.stderr);
+        let wanted = refused.unwrap_or("running gateways read the catalogue");
+        assert!(said.stderr.contains(wanted), "{line}: {}", said.stderr);
+    };
+    let no_route = "model \"house-model\" has no route within the residency \"in-region\"; to \
+                    allow it, start with --model-residency house-model=eu";
+
+    check(plain(), "model import -", Some(no_route));
+    check(
+        plain(),
+        "model import -",
+        Some("the gateways' own --region, --residency and --model-residency"),
+    );
+    let unknown = "model import - --residency eu --model-residency other-model=eu";
+    check(plain(), unknown, Some("model \"other-model\", which is"));
+    assert!(!plain().text("model list").contains("house-model"));
+
+    check(plain(), "model import - --residency global", None);
+    let exception = "model import - --model-residency house-model=eu";
+    check(plain(), exception, None);
+    let shell = plain().with("LLMLITE_RESIDENCY", "eu");
+    check(shell, "model import -", None);
+    let shell = plain().with("LLMLITE_MODEL_RESIDENCY", "house-model=global");
+    check(shell, "model import -", None);
+    assert!(plain().text("model list").contains("house-model"));
+}
+
+#[tokio::test]
+async fn an_import_puts_entries_right_that_nobody_can_read() {
+    let database = postgres::fresh().await;
+    let shell = Shell::at(database.url());
+    let shipped = shell.json("model list");
+    let broken = "INSERT INTO models (name, position, entry) VALUES ('x', 0, '{\"name\": \"x\"}')";
+    database.client().await.batch_execute(broken).await.unwrap();
+    assert!(shell.error("model list").contains("models.entry"));
+
+    let said = shell.run_with_input("model import -", &shipped.to_string());
+
+    assert!(said.success, "{}", said.stderr);
+    assert!(
+        said.stderr
+            .starts_with("the operator's entries of before could not be read"),
+        "{}",
+        said.stderr
+    );
     assert_eq!(shell.json("model list"), shipped);
 }
 

@@ -28,6 +28,7 @@ async fn a_wish_that_cannot_be_granted_is_answered_with_what_to_do() {
     check(&shell, &format!("{nameless} --models gpt-4o"),          "there is no model \"gpt-4o\"\nsee llmlite-admin model list");
     check(&shell, &format!("{nameless} --expires 2020-01-01"),     "would have expired already");
     check(&shell, &format!("{nameless} --expires never"),          "no time to expire");
+    check(&shell, &format!("{nameless} --expires 9999-12-31T23:59:59-01:00"), "not after the year 9999 (UTC)");
     check(&shell, "key show 99",                                   "there is no key 99\nsee llmlite-admin key list");
     check(&shell, "key revoke 99",                                 "there is no key 99");
     check(&shell, "usage report --from 2026-13-01",                "is no day");
@@ -86,6 +87,27 @@ async fn a_key_that_cannot_be_shown_is_named_so_that_it_can_be_taken_back() {
         said.stderr
     );
     assert!(!said.stderr.contains("sk-llm-"), "{}", said.stderr);
+}
+
+#[tokio::test]
+async fn a_key_that_the_database_did_not_confirm_may_be_there_and_one_that_it_refused_is_not() {
+    const DOUBT: &str = "it may have been created: see llmlite-admin key list";
+    let database = postgres::fresh().await;
+    let shell = Shell::at(database.url());
+    let order = "key create --name k";
+    // The first one settles the pepper, so that only the key itself is left to write.
+    shell.json(order);
+    let client = database.client().await;
+
+    let block = "BEGIN; LOCK TABLE virtual_keys IN EXCLUSIVE MODE";
+    client.batch_execute(block).await.unwrap();
+    check(&shell, order, "the key was not confirmed");
+    check(&shell, order, DOUBT);
+
+    let refuse = "ROLLBACK; ALTER TABLE virtual_keys RENAME TO elsewhere";
+    client.batch_execute(refuse).await.unwrap();
+    check(&shell, order, "the database refused a statement");
+    assert!(!shell.error(order).contains(DOUBT));
 }
 
 #[tokio::test]

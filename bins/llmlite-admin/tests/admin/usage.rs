@@ -106,9 +106,29 @@ async fn a_report_is_by_what_was_asked_for_and_of_the_days_asked_for() {
     let (_database, shell) = november().await;
     check(&shell, "day",   &[(Some("2026-11-01"), 1_500_000_002), (Some("2026-11-02"), 40)]);
     check(&shell, "model", &[(Some("claude-3-opus"), 1_500_000_000), (Some("claude-sonnet-4-5"), 42)]);
-    check(&shell, "key",   &[(Some("laptop"), 1_500_000_002), (Some("ci"), 40)]);
+    check(&shell, "key",   &[(Some("laptop (1)"), 1_500_000_002), (Some("ci (2)"), 40)]);
     check(&shell, "user",  &[(Some("ada@example.com"), 1_500_000_002), (None, 40)]);
     check(&shell, "team",  &[(Some("alpha"), 1_500_000_002), (None, 40)]);
+}
+
+#[tokio::test]
+async fn keys_of_one_name_and_keys_that_are_gone_are_told_apart_by_their_numbers() {
+    let (database, shell) = november().await;
+    shell.json("key create --name ci");
+    let batch = [
+        record(NOVEMBER, 3, "claude-3-opus", 30, Ending::Complete),
+        record(NOVEMBER, 9, "claude-3-opus", 20, Ending::Complete),
+    ];
+    database.store().await.flush(&batch).await.unwrap();
+
+    let table = shell.text("usage report --by key --from 2026-11-01 --to 2026-11-30");
+
+    let labels: Vec<_> = table
+        .lines()
+        .skip(3)
+        .map(|line| line.split("  ").next().unwrap())
+        .collect();
+    assert_eq!(labels, ["laptop (1)", "ci (2)", "ci (3)", "key 9", "total"]);
 }
 
 #[tokio::test]

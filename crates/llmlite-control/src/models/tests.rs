@@ -1,3 +1,5 @@
+use llmlite_core::catalogue::Residency;
+
 use super::*;
 
 fn names(csv: &str) -> Vec<String> {
@@ -75,7 +77,19 @@ fn printed(catalogue: &Catalogue) -> String {
 }
 
 fn read(json: &str) -> Result<Catalogue, ControlError> {
-    read_changes(&Catalogue::embedded(), json, "eu-west-2")
+    read_changes(
+        &Catalogue::embedded(),
+        json,
+        &policy(Residency::InRegion, &[]),
+        "eu-west-2",
+    )
+}
+
+fn policy(default: Residency, exceptions: &[(&str, Residency)]) -> ResidencyPolicy {
+    ResidencyPolicy {
+        default,
+        per_model: exceptions.iter().map(|&(m, r)| (m.to_owned(), r)).collect(),
+    }
 }
 
 #[test]
@@ -145,4 +159,68 @@ fn an_entry_that_would_stop_a_gateway_is_refused() {
             .len(),
         1
     );
+}
+
+/// An entry that can only be called anywhere in the world.
+fn global(name: &str) -> Catalogue {
+    let mut catalogue = one(name, &format!("global.anthropic.{name}"));
+    let routes = &mut catalogue.models[0].routes;
+    let (_, route) = routes.pop_last().unwrap();
+    routes.clear();
+    routes.insert(Residency::Global, route);
+    catalogue
+}
+
+#[test]
+#[rustfmt::skip]
+fn an_entry_is_read_where_the_gateways_residency_allows_it() {
+    use Residency::{Eu, Global, InRegion};
+    let json = printed(&global("far"));
+    let check = |residency, exceptions: &[_], want: Option<&str>| {
+        let read = read_changes(&Catalogue::embedded(), &json, &policy(residency, exceptions), "eu-west-2");
+        let said = read.err().map(|e| e.to_string());
+        assert_eq!(said.as_deref(), want);
+    };
+    let allow = "to allow it, start with --model-residency far=global, or remove it from the catalogue";
+    let within = |residency| format!("model \"far\" has no route within the residency \"{residency}\"; {allow}");
+    check(Global,   &[],                                None);
+    check(InRegion, &[("far", Global)],                 None);
+    check(InRegion, &[],                                Some(&within("in-region")));
+    check(Eu,       &[],                                Some(&within("eu")));
+    check(Global,   &[("far", Eu)],                     Some(&within("eu")));
+    check(Global,   &[("near", Eu)],                    Some("a residency is set for model \"near\", which is not in the catalogue"));
+}
+
+#[track_caller]
+fn check_removal(before: &[&str], after: &[&str], gone: &[&str], as_shipped: &[&str]) {
+    let catalogue = |names: &[&str]| Catalogue {
+        models: names
+            .iter()
+            .flat_map(|name| one(name, "anthropic.x").models)
+            .collect(),
+    };
+    let removal = removal(
+        &Catalogue::embedded(),
+        &catalogue(before),
+        &catalogue(after),
+    );
+    assert_eq!(
+        (removal.gone, removal.as_shipped),
+        (owned(gone), owned(as_shipped))
+    );
+}
+
+fn owned(names: &[&str]) -> Vec<String> {
+    names.iter().map(|&name| name.to_owned()).collect()
+}
+
+#[test]
+#[rustfmt::skip]
+fn an_entry_that_is_left_out_is_gone_or_as_it_was_shipped() {
+    check_removal(&[],                      &["x"],                 &[],         &[]);
+    check_removal(&["x", "y"],              &["x", "y"],            &[],         &[]);
+    check_removal(&["y", "x"],              &["z"],                 &["y", "x"], &[]);
+    check_removal(&["x", "claude-3-opus"],  &["x"],                 &[],         &["claude-3-opus"]);
+    check_removal(&["x", "claude-3-opus"],  &[],                    &["x"],      &["claude-3-opus"]);
+    check_removal(&["claude-3-opus"],       &["claude-3-opus"],     &[],         &[]);
 }

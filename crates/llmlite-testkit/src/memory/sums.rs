@@ -60,7 +60,7 @@ impl Group {
             Self::Nobody => return None,
             Self::Key(id) => {
                 let key = state.keys.iter().find(|key| key.id.0 == *id);
-                key.map_or_else(|| format!("key {id}"), |key| key.name.clone())
+                key.map_or_else(|| format!("key {id}"), |key| format!("{} ({id})", key.name))
             }
             Self::User(id) => {
                 let user = state.users.iter().find(|user| user.id.0 == *id);
