@@ -48,7 +48,7 @@ fn refuse(problem: &dyn Error) -> ExitCode {
 
 async fn run(args: Args) -> Result<ExitCode, Box<dyn Error>> {
     let clock = Arc::new(SystemClock);
-    let store = Store::connect(StoreConfig::new(&args.database_url)).await?;
+    let store = Store::connect(StoreConfig::new(&args.database_url.0)).await?;
     store.check_schema().await?;
     store.check_pepper(&args.key_pepper).await?;
     let catalogue = Arc::new(catalogue(&args, &store).await?);
@@ -56,7 +56,7 @@ async fn run(args: Args) -> Result<ExitCode, Box<dyn Error>> {
     let mut bedrock = llmlite_bedrock::Config::new(&args.region);
     bedrock.endpoint.clone_from(&args.bedrock_endpoint);
     bedrock.development = args.development;
-    let bedrock = llmlite_bedrock::connect(bedrock).await?;
+    let bedrock = llmlite_bedrock::connect(bedrock, clock.clone()).await?;
 
     let keys = Arc::new(CachedKeys::new(Arc::new(store.clone()), clock.clone()));
     let background = TaskTracker::new();
@@ -123,7 +123,11 @@ async fn catalogue(args: &Args, store: &Store) -> Result<ServedCatalogue, Box<dy
 async fn keep_partitions(store: Store, over: CancellationToken) {
     const DAY: Duration = Duration::from_secs(24 * 3600);
     loop {
-        match store.make_partitions().await {
+        let made = tokio::select! {
+            made = store.make_partitions() => made,
+            () = over.cancelled() => return,
+        };
+        match made {
             Ok(0) => {}
             Ok(made) => info!(made, "made partitions of the ledger"),
             Err(error) => warn!(%error, "cannot make partitions of the ledger"),

@@ -114,20 +114,37 @@ impl Bedrock {
         F: Future<Output = Result<T, BackendError>>,
     {
         let mut pause = FIRST_PAUSE;
-        let mut left = self.attempts;
+        let mut reached = false;
+        let mut failed = 0;
         loop {
-            left -= 1;
-            let error = match attempt().await {
+            let mut error = match attempt().await {
                 Ok(answer) => return Ok(answer),
                 Err(error) => error,
             };
-            let wait = error.retry_after.unwrap_or(pause).max(jittered(pause));
-            if left == 0 || !may_pass(error.kind) || wait > LONGEST_PAUSE {
+            failed += 1;
+            reached |= error.reached;
+            let wait = error.retry_after.unwrap_or_default().max(jittered(pause));
+            if failed >= self.attempts_for(error.kind) || wait > LONGEST_PAUSE {
+                error.reached = reached;
                 return Err(error);
             }
             info!(event.id = %call.event_id, kind = ?error.kind, "Bedrock refused, trying again");
             sleep(wait).await;
             pause *= 2;
+        }
+    }
+
+    /// How often a call may fail in that way: only failures that may pass, and are not billed.
+    fn attempts_for(&self, kind: Kind) -> u32 {
+        match kind {
+            Kind::Throttled
+            | Kind::NotReady
+            | Kind::Overloaded
+            | Kind::Internal
+            | Kind::Unreachable => self.attempts,
+            // A model that failed twice on a request will fail again.
+            Kind::Model => self.attempts.min(2),
+            _ => 1,
         }
     }
 }
@@ -154,29 +171,11 @@ fn metadata(call: &ModelCall) -> String {
     format!(r#"{{"event_id":"{}"}}"#, call.event_id)
 }
 
-/// Failures after which the next attempt may succeed, and that were not billed.
-fn may_pass(kind: Kind) -> bool {
-    matches!(
-        kind,
-        Kind::Throttled
-            | Kind::NotReady
-            | Kind::Overloaded
-            | Kind::Internal
-            | Kind::Model
-            | Kind::Unreachable
-    )
-}
-
 /// Between half of `pause` and all of it, so that tasks do not come back in step.
 fn jittered(pause: Duration) -> Duration {
     pause.mul_f64(rand::random_range(0.5..=1.0))
 }
 
-fn too_late(message: &str) -> BackendError {
-    BackendError {
-        kind: Kind::Timeout,
-        message: message.to_owned(),
-        upstream_request_id: None,
-        retry_after: None,
-    }
+fn too_late(detail: &str) -> BackendError {
+    BackendError::new(Kind::Timeout, detail)
 }

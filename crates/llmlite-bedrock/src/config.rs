@@ -1,6 +1,6 @@
 //! Where Bedrock is, and how long it may take.
 
-use std::{fmt, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use aws_config::{
     BehaviorVersion, Region, retry::RetryConfig,
@@ -8,6 +8,7 @@ use aws_config::{
 };
 use aws_sdk_bedrockruntime::Client;
 use aws_smithy_runtime_api::client::auth::AuthSchemeId;
+use llmlite_core::ports::clock::Clock;
 use tracing::warn;
 
 use crate::{client::Bedrock, credentials::Credentials};
@@ -104,7 +105,7 @@ fn is_aws_in(endpoint: &str, region: &str) -> bool {
 /// # Errors
 ///
 /// When the region or the endpoint is not allowed.
-pub async fn connect(config: Config) -> Result<Bedrock, ConfigError> {
+pub async fn connect(config: Config, clock: Arc<dyn Clock>) -> Result<Bedrock, ConfigError> {
     let endpoint = config.checked_endpoint()?;
     let sdk = aws_config::defaults(BehaviorVersion::latest())
         .region(Region::new(config.region.clone()))
@@ -130,7 +131,7 @@ pub async fn connect(config: Config) -> Result<Bedrock, ConfigError> {
     Ok(Bedrock::new(
         client(config.whole_timeout),
         client(config.first_event_timeout),
-        Credentials::new(sdk.credentials_provider()),
+        Credentials::new(sdk.credentials_provider(), clock),
         &config,
     ))
 }

@@ -15,26 +15,28 @@ pub(crate) fn of_call<E>(error: &SdkError<E, HttpResponse>) -> BackendError
 where
     E: ProvideErrorMetadata + RequestId + Error + 'static,
 {
-    let kind = match error {
-        SdkError::ServiceError(service) => {
-            let status = service.raw().status().as_u16();
-            let meta = service.err();
-            classify(meta.code(), meta.message(), status)
-        }
+    let Some(service) = error.as_service_error() else {
+        return BackendError::new(kind_without_answer(error), chain(error));
+    };
+    let status = error.raw_response().map_or(500, |r| r.status().as_u16());
+    let code = service.code();
+    BackendError {
+        said: service.message().map(str::to_owned),
+        upstream_request_id: service.request_id().map(Arc::from),
+        retry_after: error.raw_response().and_then(retry_after),
+        ..BackendError::new(
+            classify(code, service.message(), status),
+            format!("{} with status {status}", code.unwrap_or("no code")),
+        )
+    }
+}
+
+fn kind_without_answer<E>(error: &SdkError<E, HttpResponse>) -> Kind {
+    match error {
         SdkError::TimeoutError(_) => Kind::Timeout,
         SdkError::DispatchFailure(failure) => dispatch_kind(failure),
         SdkError::ResponseError(_) => Kind::BrokenStream,
-        // Credentials that cannot be loaded, mostly.
-        _ => Kind::AccessDenied,
-    };
-    let service = error.as_service_error();
-    BackendError {
-        kind,
-        message: service
-            .and_then(ProvideErrorMetadata::message)
-            .map_or_else(|| chain(error), str::to_owned),
-        upstream_request_id: service.and_then(RequestId::request_id).map(Arc::from),
-        retry_after: error.raw_response().and_then(retry_after),
+        _ => Kind::NoCredentials,
     }
 }
 
@@ -43,20 +45,12 @@ pub(crate) fn of_stream<R>(error: &SdkError<ResponseStreamError, R>) -> BackendE
 where
     R: std::fmt::Debug + 'static,
 {
-    let (kind, message) = match error {
-        SdkError::ServiceError(service) => {
-            let exception = service.err();
-            let message = exception.message();
-            let text = message.map_or_else(|| chain(exception), str::to_owned);
-            (exception_kind(exception), text)
-        }
-        other => (Kind::BrokenStream, chain(other)),
+    let Some(exception) = error.as_service_error() else {
+        return BackendError::new(Kind::BrokenStream, chain(error));
     };
     BackendError {
-        kind,
-        message,
-        upstream_request_id: None,
-        retry_after: None,
+        said: exception.message().map(str::to_owned),
+        ..BackendError::new(exception_kind(exception), "an exception in the stream")
     }
 }
 
@@ -69,6 +63,7 @@ fn exception_kind(exception: &ResponseStreamError) -> Kind {
         E::ModelStreamErrorException(_) => Kind::Model,
         E::ModelTimeoutException(_) => Kind::Timeout,
         E::ValidationException(_) => validation(exception.message().unwrap_or_default()),
+        E::InternalServerException(_) => Kind::Internal,
         _ => classify(exception.code(), exception.message(), 500),
     }
 }
@@ -103,10 +98,8 @@ fn by_status(status: u16) -> Kind {
         401 | 403 => Kind::AccessDenied,
         404 => Kind::Misconfigured,
         408 | 504 => Kind::Timeout,
-        424 => Kind::Model,
         429 => Kind::Throttled,
-        502 | 503 => Kind::Overloaded,
-        _ => Kind::Internal,
+        _ => Kind::Unexplained,
     }
 }
 
@@ -118,9 +111,10 @@ fn validation(message: &str) -> Kind {
         "input length and `max_tokens` exceed context limit",
         "maximum context length",
     ];
-    const OUR_MISTAKE: [&str; 2] = [
+    const OUR_MISTAKE: [&str; 3] = [
         "provided model identifier is invalid",
         "on-demand throughput isn",
+        "don't have access to the model with the specified model id",
     ];
     let message = message.to_ascii_lowercase();
     let has = |texts: &[&str]| texts.iter().any(|text| message.contains(text));
@@ -154,8 +148,8 @@ fn dispatch_kind(failure: &DispatchFailure) -> Kind {
     match (failure.is_timeout(), was_sent) {
         (true, _) => Kind::Timeout,
         (false, true) => Kind::BrokenStream,
-        // It failed before there was a connection: no credentials, mostly.
-        (false, false) => Kind::AccessDenied,
+        // It failed before there was a connection: nothing to sign with.
+        (false, false) => Kind::NoCredentials,
     }
 }
 
@@ -203,8 +197,9 @@ mod tests {
         check("ResourceNotFoundException",    "",                            404, Kind::Misconfigured);
         check("AccessDeniedException",        "",                            403, Kind::AccessDenied);
         check("ExpiredTokenException",        "",                            403, Kind::AccessDenied);
-        check("",                             "<html>",                      502, Kind::Overloaded);
+        check("ValidationException",          "You don't have access to the model with the specified model ID.", 400, Kind::Misconfigured);
+        check("",                             "<html>",                      502, Kind::Unexplained);
         check("",                             "",                            429, Kind::Throttled);
-        check("BrandNewException",            "",                            500, Kind::Internal);
+        check("BrandNewException",            "",                            500, Kind::Unexplained);
     }
 }

@@ -30,12 +30,10 @@ impl Events {
         idle: Duration,
     ) -> Result<Self, BackendError> {
         let Some(first) = receive(&mut receiver).await? else {
-            return Err(BackendError {
-                kind: Kind::BrokenStream,
-                message: "the stream ended before its first event".to_owned(),
-                upstream_request_id: None,
-                retry_after: None,
-            });
+            return Err(BackendError::new(
+                Kind::BrokenStream,
+                "the stream ended before its first event",
+            ));
         };
         Ok(Self {
             receiver,
@@ -53,12 +51,7 @@ impl EventSource for Events {
         }
         timeout(self.idle, receive(&mut self.receiver))
             .await
-            .map_err(|_| BackendError {
-                kind: Kind::Timeout,
-                message: "the stream went silent".to_owned(),
-                upstream_request_id: None,
-                retry_after: None,
-            })?
+            .map_err(|_| BackendError::new(Kind::Timeout, "the stream went silent"))?
     }
 }
 

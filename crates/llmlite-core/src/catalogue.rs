@@ -62,6 +62,14 @@ pub struct Abilities {
     pub sampling: Sampling,
     /// The conversation may end with an assistant's turn that the model goes on with.
     pub prefill: bool,
+    /// It can be made to call a tool; most can.
+    #[serde(default = "can")]
+    pub forced_tool: bool,
+}
+
+/// What an entry says that does not mention an ability which nearly all models have.
+fn can() -> bool {
+    true
 }
 
 /// Which sampling parameters a model takes.

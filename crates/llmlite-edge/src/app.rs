@@ -35,6 +35,8 @@ pub struct Config {
     pub body_bytes: usize,
     /// How long a request's body may take to arrive.
     pub body_time: Duration,
+    /// Requests at a time, those included whose clients have left.
+    pub requests: usize,
     /// How long a client may not take a piece of its stream before it counts as gone.
     pub write_stall: Duration,
     /// How long the answer to a client that is gone is read on, for the sake of its usage.
@@ -57,6 +59,7 @@ impl Config {
             limits: Limits::default(),
             body_bytes: 32 << 20,
             body_time: Duration::from_secs(60),
+            requests: 4_000,
             write_stall: Duration::from_secs(60),
             orphan_time: Duration::from_secs(300),
             orphans: 200,
@@ -147,6 +150,7 @@ pub(crate) struct App {
     pub(crate) body_bytes: usize,
     pub(crate) body_time: Duration,
     pub(crate) write_stall: Duration,
+    pub(crate) places: Arc<Semaphore>,
     pub(crate) orphan_time: Duration,
     pub(crate) orphans: Arc<Semaphore>,
     /// Requests that reached Bedrock, or are about to.
@@ -179,6 +183,7 @@ impl App {
             body_bytes: config.body_bytes,
             body_time: config.body_time,
             write_stall: config.write_stall,
+            places: Arc::new(Semaphore::new(config.requests)),
             orphan_time: config.orphan_time,
             orphans: Arc::new(Semaphore::new(config.orphans)),
             work,

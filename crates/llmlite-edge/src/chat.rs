@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::UNIX_EPOCH};
 
 use hyper::{
-    HeaderMap, Request, Response, StatusCode,
+    HeaderMap, Response, StatusCode,
     body::Incoming,
     header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderName},
 };
@@ -17,30 +17,36 @@ use llmlite_http::{Body, RequestId, body, reply};
 use llmlite_openai::ChatRequest;
 use llmlite_policy::{Wish, estimate};
 use llmlite_translator::{Encoded, Reply, Stamp, decode, encode};
-use tokio::sync::oneshot;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use crate::{app::App, failure::Failure, meter::Meter, models, pump::Pump};
 
 const RESIDENCY: HeaderName = HeaderName::from_static("x-llmlite-residency");
 const REGION: HeaderName = HeaderName::from_static("x-llmlite-region");
 const IGNORED: HeaderName = HeaderName::from_static("x-llmlite-ignored");
+const ADJUSTED: HeaderName = HeaderName::from_static("x-llmlite-adjusted");
 
 impl App {
     /// Reads, translates and admits the request, and hands it to a task of its own: Bedrock bills
     /// the whole answer, so the answer is read to its end even when the client leaves.
     pub(crate) async fn chat_completion(
         self: Arc<Self>,
-        request: Request<Incoming>,
+        headers: &HeaderMap,
+        body: &mut Option<Incoming>,
         grant: KeyGrant,
         id: &RequestId,
     ) -> Result<Response<Body>, Failure> {
-        must_be_json(request.headers())?;
-        let bytes = body::read(request.into_body(), self.body_bytes, self.body_time).await?;
+        must_be_json(headers)?;
+        let place = self.places.clone().try_acquire_owned();
+        let place = place.map_err(|_| Failure::Busy)?;
+        let body = body.take().ok_or(Failure::Lost)?;
+        let bytes = body::read(body, self.body_bytes, self.body_time).await?;
         let request = ChatRequest::parse(&bytes)?;
         drop(bytes);
         let model = self.choose_model(&grant, &request.model)?;
         let encoded = encode(&request, &models::abilities(&model))?;
         let ignored = encoded.ignored.join(",");
+        let adjusted = encoded.adjusted.join(",");
         let streamed = request.stream.unwrap_or(false);
         let admission = self.policy.admit(
             &grant,
@@ -60,6 +66,7 @@ impl App {
             stamp: self.stamp(id, request.model),
             reply: encoded.reply,
             id: id.clone(),
+            _place: place,
         };
         let meter = Meter::start(Arc::clone(&self.policy), Arc::clone(&self.clock), admission);
         let (answer, answered) = oneshot::channel();
@@ -69,13 +76,14 @@ impl App {
         } else {
             self.work.spawn(app.complete(call, meter, answer));
         }
-        // The task drops its end only when it is stopped with everything else.
-        let answer = answered.await.unwrap_or(Err(Failure::Stopped));
+        let answer = answered.await.unwrap_or(Err(Failure::Lost));
         let mut response = answer.unwrap_or_else(|failure| failure.answer(id));
         reply::set(&mut response, RESIDENCY, model.residency.as_str());
         reply::set(&mut response, REGION, &self.region);
-        if !ignored.is_empty() {
-            reply::set(&mut response, IGNORED, &ignored);
+        for (header, fields) in [(IGNORED, ignored), (ADJUSTED, adjusted)] {
+            if !fields.is_empty() {
+                reply::set(&mut response, header, &fields);
+            }
         }
         Ok(response)
     }
@@ -85,7 +93,7 @@ impl App {
             biased;
             answer = self.backend.invoke(call.model) => answer,
             () = self.stop.stopped() => {
-                meter.incomplete(Ending::Shutdown);
+                meter.abandoned(Ending::Shutdown);
                 return tell(client, Err(Failure::Stopped));
             }
         };
@@ -105,7 +113,7 @@ impl App {
             biased;
             begun = self.backend.invoke_stream(call.model) => begun,
             () = self.stop.stopped() => {
-                meter.incomplete(Ending::Shutdown);
+                meter.abandoned(Ending::Shutdown);
                 return tell(client, Err(Failure::Stopped));
             }
         };
@@ -113,6 +121,7 @@ impl App {
             Ok(stream) => {
                 meter.answered(stream.upstream_request_id);
                 let (pump, pieces) = Pump::new(&self, call.reply, call.stamp, call.id, meter);
+                let _place = call._place;
                 tell(client, Ok(reply::events(pieces)));
                 pump.run(stream.events).await;
             }
@@ -144,6 +153,8 @@ struct Call {
     reply: Reply,
     stamp: Stamp,
     id: RequestId,
+    /// Given back when the request has ended, not when its client has left.
+    _place: OwnedSemaphorePermit,
 }
 
 /// Hands over the answer. A client that has left needs none.
@@ -164,7 +175,7 @@ fn finished(
         Ok(decoded) => decoded,
         Err(error) => {
             meter.saw(answer.body.len(), None);
-            meter.incomplete(Ending::UpstreamFailed);
+            meter.uncounted(Ending::UpstreamFailed);
             return Err(Failure::Decode(error));
         }
     };

@@ -12,7 +12,10 @@ use hyper::{
 };
 use llmlite_core::{
     catalogue::Residency,
-    ports::{StoreError, backend::BackendError},
+    ports::{
+        StoreError,
+        backend::{BackendError, BackendErrorKind},
+    },
 };
 use llmlite_http::{Body, RequestId, bearer::CredentialError, body::ReadError, reply};
 use llmlite_openai::{ErrorBody, RequestError};
@@ -64,6 +67,10 @@ pub(crate) enum Failure {
     Stream(StreamError),
     /// The gateway is being stopped.
     Stopped,
+    /// As many requests are under way as are taken.
+    Busy,
+    /// The request's own task is gone: a bug.
+    Lost,
 }
 
 /// What the client gets.
@@ -139,9 +146,11 @@ impl Failure {
             Self::WrongMethod { allowed } => reply::set(&mut response, ALLOW, allowed.as_str()),
             Self::Credential(_) | Self::UnknownKey => {
                 reply::set(&mut response, WWW_AUTHENTICATE, "Bearer");
-                reply::set(&mut response, SHOULD_RETRY, "false");
             }
             _ => {}
+        }
+        if self.is_final() {
+            reply::set(&mut response, SHOULD_RETRY, "false");
         }
         response
     }
@@ -151,6 +160,21 @@ impl Failure {
         let answer = self.explained();
         self.log(answer.status, id);
         answer.body(id)
+    }
+
+    /// Whether another try would be in vain, or might be paid for a second time. The SDKs would
+    /// try most of these again by themselves.
+    fn is_final(&self) -> bool {
+        match self {
+            Self::Credential(_) | Self::UnknownKey | Self::Decode(_) => true,
+            Self::Denied(denial) => {
+                matches!(denial, Denial::KeyRevoked | Denial::KeyExpired)
+            }
+            Self::Backend(error) => {
+                error.kind.may_have_run() || error.kind == BackendErrorKind::QuotaExceeded
+            }
+            _ => false,
+        }
     }
 
     fn explained(&self) -> Answer {
@@ -186,6 +210,9 @@ impl Failure {
             Self::Body(error) => body(*error),
             Self::Request(error) => Answer::invalid(400, "invalid_request", error.to_string())
                 .param(error.param.as_deref()),
+            Self::Encode(error @ EncodeError::TooLarge { .. }) => {
+                Answer::invalid(413, "request_too_large", error.to_string()).param(error.param())
+            }
             Self::Encode(error) => {
                 Answer::invalid(400, "invalid_request", error.to_string()).param(error.param())
             }
@@ -211,7 +238,15 @@ impl Failure {
                 "the gateway's database cannot be reached just now; try again",
             )
             .retry_after(Duration::from_secs(2)),
-            Self::Store(_) => Answer::server(500, "internal_error", "the gateway failed"),
+            Self::Store(_) | Self::Lost => {
+                Answer::server(500, "internal_error", "the gateway failed")
+            }
+            Self::Busy => Answer::server(
+                503,
+                "overloaded",
+                "the gateway has as many requests under way as it takes; try again",
+            )
+            .retry_after(Duration::from_secs(1)),
             Self::Backend(error) => upstream::explained(error),
             Self::Decode(_) | Self::Stream(_) => Answer::server(
                 502,
@@ -240,12 +275,15 @@ impl Failure {
                 warn!(request.id = %id, error = %cause, "the model's stream is not one");
             }
             Self::Backend(cause) => {
+                // Bedrock's own words are not logged: they can quote the request.
                 warn!(
                     request.id = %id, kind = ?cause.kind, status = status.as_u16(),
-                    error = cause.message, upstream.request_id = cause.upstream_request_id.as_deref(),
+                    error = cause.detail, upstream.request_id = cause.upstream_request_id.as_deref(),
                     "Bedrock failed"
                 );
             }
+            Self::Lost => error!(request.id = %id, "a request's task ended without an answer"),
+            Self::Busy => warn!(request.id = %id, "refused: too many requests are under way"),
             Self::Denied(Denial::LedgerFull) => {
                 error!(request.id = %id, "refused: no more usage can be kept");
             }

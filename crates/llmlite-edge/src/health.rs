@@ -11,6 +11,7 @@ use tokio::{
     sync::Mutex,
     time::{Instant, timeout},
 };
+use tracing::warn;
 
 /// How long an answer is repeated: anybody may ask, and each answer costs a query.
 const REPEATED: Duration = Duration::from_millis(500);
@@ -33,8 +34,6 @@ struct Report {
 struct Check {
     name: &'static str,
     ok: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    problem: Option<String>,
 }
 
 impl Health {
@@ -70,10 +69,13 @@ impl Health {
                 Ok(Err(problem)) => Some(problem),
                 Err(_) => Some("no answer in time".to_owned()),
             };
+            if let Some(problem) = &problem {
+                // Anybody may ask, so only the log says what it is.
+                warn!(dependency = dependency.name(), problem, "not ready");
+            }
             checks.push(Check {
                 name: dependency.name(),
                 ok: problem.is_none(),
-                problem,
             });
         }
         let ready = checks.iter().all(|check| check.ok);

@@ -4,6 +4,7 @@
 //! is sent until then.
 
 use std::{
+    future::{Future, pending},
     sync::{
         Arc, OnceLock,
         atomic::{AtomicUsize, Ordering},
@@ -19,7 +20,7 @@ use llmlite_policy::UsageSink;
 use tokio::{
     sync::mpsc,
     task::JoinHandle,
-    time::{Instant, sleep, timeout_at},
+    time::{Instant, sleep, sleep_until, timeout_at},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{error, warn};
@@ -55,8 +56,20 @@ struct LastCall {
 }
 
 impl LastCall {
-    fn is_over(&self) -> bool {
-        self.deadline.get().is_some_and(|at| *at <= Instant::now())
+    /// Does `work`, unless the time for the last rows has run out, or runs out meanwhile.
+    async fn in_time<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+        let over = async {
+            self.said.cancelled().await;
+            match self.deadline.get() {
+                Some(deadline) => sleep_until(*deadline).await,
+                None => pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            () = over => None,
+            done = work => Some(done),
+        }
     }
 }
 
@@ -83,7 +96,7 @@ impl UsageSink for UsageQueue {
         self.waiting.fetch_add(1, Ordering::Relaxed);
         if let Err(mpsc::error::SendError(record)) = self.records.send(record) {
             // Only after the writer has finished, which waits for all requests first.
-            print_in_log(&[record], &StoreError::Unavailable("it is closed".into()));
+            print_in_log(&[record], "the ledger is closed");
         }
     }
 
@@ -138,20 +151,24 @@ impl UsageWriter {
     }
 
     /// Sends the batch, unchanged, until it is acknowledged; returns how many rows were given up.
+    ///
+    /// Whatever the database refuses but the rows themselves may be mended: a grant, a password,
+    /// a missing table. Until then the rows wait, and when too many wait nothing is admitted.
     async fn write(&self, batch: &[UsageRecord]) -> usize {
         let mut pause = FIRST_PAUSE;
         loop {
-            match self.ledger.flush(batch).await {
-                Ok(_) => return 0,
-                Err(StoreError::Unavailable(cause)) if !self.last_call.is_over() => {
-                    warn!(rows = batch.len(), error = %cause, "usage waits for the database");
+            match self.last_call.in_time(self.ledger.flush(batch)).await {
+                Some(Ok(_)) => return 0,
+                Some(Err(refusal @ StoreError::InvalidData(_))) => {
+                    return self.write_singly(batch, &refusal).await;
                 }
-                Err(cause @ StoreError::Unavailable(_)) => {
-                    return print_in_log(batch, &cause);
+                Some(Err(cause)) => {
+                    warn!(rows = batch.len(), error = %cause, cause = ?cause, "usage waits for the database");
                 }
-                Err(refusal) => return self.write_singly(batch, &refusal).await,
+                None => return print_in_log(batch, "there was no time left to write it"),
             }
-            sleep(pause).await;
+            // When the time runs out in the pause, the next attempt says so.
+            self.last_call.in_time(sleep(pause)).await;
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
     }
@@ -159,7 +176,7 @@ impl UsageWriter {
     /// One row that the database refuses must not keep the others from it.
     async fn write_singly(&self, batch: &[UsageRecord], refusal: &StoreError) -> usize {
         if batch.len() == 1 {
-            return print_in_log(batch, refusal);
+            return print_in_log(batch, &format!("{refusal}: {refusal:?}"));
         }
         error!(rows = batch.len(), error = %refusal, cause = ?refusal,
             "the database refuses a batch of usage, writing its rows one by one");
@@ -195,10 +212,10 @@ impl Running {
 }
 
 /// The last resort: a record that cannot be written is whole in the log, and holds no prompt.
-fn print_in_log(records: &[UsageRecord], why: &StoreError) -> usize {
+fn print_in_log(records: &[UsageRecord], why: &str) -> usize {
     for record in records {
         let record = serde_json::to_string(record).unwrap_or_default();
-        error!(error = %why, record, "a usage record could not be written");
+        error!(why, record, "a usage record could not be written");
     }
     records.len()
 }

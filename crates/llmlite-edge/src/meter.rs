@@ -68,11 +68,19 @@ impl Meter {
         self.close(Use::Counted(tokens(usage)), ending);
     }
 
-    /// The answer has ended before Bedrock's count was final.
-    pub(crate) fn incomplete(&mut self, ending: Ending) {
+    /// The answer has ended, and Bedrock's count never came.
+    pub(crate) fn uncounted(&mut self, ending: Ending) {
         let used = Use::Unknown {
             counted: self.counted,
             output_bytes: self.output_bytes,
+        };
+        self.close(used, ending);
+    }
+
+    /// We stopped reading before the end, and the model may go on to its limit.
+    pub(crate) fn abandoned(&mut self, ending: Ending) {
+        let used = Use::Abandoned {
+            counted: self.counted,
         };
         self.close(used, ending);
     }
@@ -81,12 +89,11 @@ impl Meter {
     pub(crate) fn refused(&mut self, error: &BackendError) {
         self.upstream_request_id
             .clone_from(&error.upstream_request_id);
-        if error.kind == BackendErrorKind::Unreachable {
-            self.close(Use::NotSent, Ending::UpstreamFailed);
-        } else if error.kind.may_have_run() {
-            self.incomplete(Ending::UpstreamFailed);
-        } else {
-            self.close(Use::Refused, Ending::UpstreamFailed);
+        match error.kind {
+            BackendErrorKind::Timeout => self.abandoned(Ending::UpstreamFailed),
+            kind if kind.may_have_run() => self.uncounted(Ending::UpstreamFailed),
+            _ if error.reached => self.close(Use::Refused, Ending::UpstreamFailed),
+            _ => self.close(Use::NotSent, Ending::UpstreamFailed),
         }
     }
 
@@ -112,7 +119,7 @@ impl Meter {
 impl Drop for Meter {
     /// A request whose task ends without a word was still sent.
     fn drop(&mut self) {
-        self.incomplete(Ending::UpstreamFailed);
+        self.abandoned(Ending::UpstreamFailed);
     }
 }
 

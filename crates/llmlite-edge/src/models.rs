@@ -79,6 +79,8 @@ pub(crate) fn abilities(model: &ServedModel) -> translator::Model {
         },
         prefill: model.abilities.prefill,
         vision: model.abilities.vision,
+        pdf: model.abilities.pdf,
+        forced_tool: model.abilities.forced_tool,
     }
 }
 

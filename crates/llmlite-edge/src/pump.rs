@@ -4,12 +4,12 @@ use std::{ops::ControlFlow, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use llmlite_core::{
-    ports::backend::{BackendError, EventSource},
+    ports::backend::{BackendError, BackendErrorKind, EventSource},
     usage::Ending,
 };
 use llmlite_http::{RequestId, Stop};
 use llmlite_openai::{ChatChunk, sse};
-use llmlite_translator::{Reply, Stamp, StreamDecoder};
+use llmlite_translator::{Reply, Stamp, StreamDecoder, StreamError};
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore, mpsc},
     time::{Instant, sleep_until, timeout},
@@ -17,7 +17,7 @@ use tokio::{
 use tracing::debug;
 
 use crate::{app::App, failure::Failure, meter::Meter};
-use End::{Complete, Failed, Shutdown};
+use End::{Abandoned, Complete, Failed, Shutdown};
 
 /// Pieces that wait for a slow client. When they are full, Bedrock is read no further.
 const PIECES: usize = 16;
@@ -51,6 +51,37 @@ enum Client {
     },
     /// Gone, and there is no room for one more answer that nobody reads.
     Abandoned,
+}
+
+/// How long a stream may be silent before the client is shown that it is alive: half of what the
+/// most impatient load balancers wait.
+const SILENCE: Duration = Duration::from_secs(15);
+/// How long an ended stream is read on for the connection's sake, so that it can be used again.
+const TAIL: Duration = Duration::from_secs(1);
+
+/// What a client can do while the model is silent.
+enum Moved {
+    Silent,
+    Left,
+    OutOfTime,
+}
+
+impl Client {
+    /// Waits until the client leaves, or should be shown that its stream is alive, or has been
+    /// gone for too long.
+    async fn moves(&self) -> Moved {
+        match self {
+            Self::Reading { pieces, .. } => match timeout(SILENCE, pieces.closed()).await {
+                Ok(()) => Moved::Left,
+                Err(_) => Moved::Silent,
+            },
+            Self::Gone { deadline, .. } => {
+                sleep_until(*deadline).await;
+                Moved::OutOfTime
+            }
+            Self::Abandoned => Moved::OutOfTime,
+        }
+    }
 }
 
 /// How the events came to an end.
@@ -91,19 +122,23 @@ impl Pump {
     /// Carries the answer to its end, and bills it.
     pub(crate) async fn run(mut self, mut events: Box<dyn EventSource>) {
         let end = self.carry(&mut events).await;
-        drop(events);
         if self.decoder.skipped_events() > 0 {
-            debug!(request.id = %self.id, events = self.decoder.skipped_events(), "skipped unknown events");
+            let events = self.decoder.skipped_events();
+            debug!(request.id = %self.id, events, "skipped unknown events");
         }
         // The bill first: whoever has seen the last byte may rely on it.
         self.settle(&end);
-        match end {
+        match &end {
             Complete => self.text.extend_from_slice(sse::DONE),
-            Failed(failure) => self.write_failure(&failure),
+            Failed(failure) => self.write_failure(failure),
             Shutdown => self.write_failure(&Failure::Stopped),
-            End::Abandoned => return,
+            Abandoned => return,
         }
         self.send().await;
+        if matches!(end, Complete) {
+            // Whether it came in time or not, there is nothing more to do.
+            drop(timeout(TAIL, events.next()).await);
+        }
     }
 
     async fn carry(&mut self, events: &mut Box<dyn EventSource>) -> End {
@@ -115,11 +150,6 @@ impl Pump {
             let result = match event {
                 Ok(Some(event)) => self.translate(&event),
                 Ok(None) => self.finish(),
-                Err(error) if self.decoder.is_complete() => {
-                    // The answer was whole before the connection failed.
-                    debug!(request.id = %self.id, %error, "failed after the end");
-                    self.finish()
-                }
                 Err(error) => ControlFlow::Break(Failed(Failure::Backend(error))),
             };
             if let ControlFlow::Break(end) = result {
@@ -134,24 +164,22 @@ impl Pump {
         &mut self,
         events: &mut Box<dyn EventSource>,
     ) -> ControlFlow<End, Result<Option<Bytes>, BackendError>> {
-        let client_left = async {
-            match &self.client {
-                Client::Reading { pieces, .. } => pieces.closed().await,
-                Client::Gone { deadline, .. } => sleep_until(*deadline).await,
-                Client::Abandoned => {}
+        loop {
+            let happened = tokio::select! {
+                biased;
+                event = events.next() => return ControlFlow::Continue(event),
+                () = self.stop.stopped() => return ControlFlow::Break(Shutdown),
+                happened = self.client.moves() => happened,
+            };
+            match happened {
+                Moved::Silent => {
+                    self.text.extend_from_slice(sse::KEEP_ALIVE);
+                    self.send().await;
+                }
+                Moved::Left => self.orphan(),
+                Moved::OutOfTime => return ControlFlow::Break(Abandoned),
             }
-        };
-        tokio::select! {
-            biased;
-            event = events.next() => return ControlFlow::Continue(event),
-            () = self.stop.stopped() => return ControlFlow::Break(Shutdown),
-            () = client_left => {}
         }
-        match self.client {
-            Client::Reading { .. } => self.orphan(),
-            Client::Gone { .. } | Client::Abandoned => return ControlFlow::Break(End::Abandoned),
-        }
-        Box::pin(self.next(events)).await
     }
 
     fn translate(&mut self, event: &[u8]) -> ControlFlow<End> {
@@ -181,12 +209,23 @@ impl Pump {
             Client::Reading { pieces, .. } => pieces.is_closed(),
             Client::Gone { .. } | Client::Abandoned => true,
         };
-        match (end, self.decoder.usage()) {
-            (Complete, Some(usage)) if gone => self.meter.complete(usage, Ending::ClientGone),
-            (Complete, Some(usage)) => self.meter.complete(usage, Ending::Complete),
-            (Complete | Failed(_), _) => self.meter.incomplete(Ending::UpstreamFailed),
-            (Shutdown, _) => self.meter.incomplete(Ending::Shutdown),
-            (End::Abandoned, _) => self.meter.incomplete(Ending::ClientGone),
+        let ending = match end {
+            Complete | Abandoned if gone => Ending::ClientGone,
+            Complete => Ending::Complete,
+            Failed(_) | Abandoned => Ending::UpstreamFailed,
+            Shutdown => Ending::Shutdown,
+        };
+        match (self.decoder.final_usage(), end) {
+            (Some(usage), _) => self.meter.complete(usage, ending),
+            (None, Complete) => self.meter.uncounted(ending),
+            // Ours to give up, so the model goes on; what Bedrock breaks off has ended.
+            (None, Abandoned | Shutdown | Failed(Failure::Stream(StreamError::Malformed(_)))) => {
+                self.meter.abandoned(ending);
+            }
+            (None, Failed(Failure::Backend(error))) if error.kind == BackendErrorKind::Timeout => {
+                self.meter.abandoned(ending);
+            }
+            (None, Failed(_)) => self.meter.uncounted(ending),
         }
     }
 

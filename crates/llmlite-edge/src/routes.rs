@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
-use hyper::{Method, Request, Response, StatusCode, body::Incoming};
+use hyper::{
+    Method, Request, Response, StatusCode, body::Incoming, header::EXPECT, http::request::Parts,
+};
 use llmlite_core::keys::KeyGrant;
-use llmlite_http::{Body, Handler, RequestId};
+use llmlite_http::{Body, Handler, RequestId, body};
 
 use crate::{app::App, failure::Failure};
 
@@ -51,27 +53,40 @@ impl<'a> Route<'a> {
 
 impl Handler for App {
     async fn handle(self: Arc<Self>, request: Request<Incoming>, id: RequestId) -> Response<Body> {
-        match self.route(request, &id).await {
+        let (head, body) = request.into_parts();
+        let mut body = Some(body);
+        let at_most = self.body_bytes;
+        match self.route(&head, &mut body, &id).await {
             Ok(response) => response,
-            Err(failure) => failure.answer(&id),
+            Err(failure) => {
+                if let Some(body) = unread(&head, body) {
+                    body::discard(body, at_most).await;
+                }
+                failure.answer(&id)
+            }
         }
     }
+}
+
+/// The body of a refused request that its client is sending already.
+fn unread(head: &Parts, body: Option<Incoming>) -> Option<Incoming> {
+    // One that waits to be asked for its body shall not be asked.
+    body.filter(|_| !head.headers.contains_key(EXPECT))
 }
 
 impl App {
     async fn route(
         self: Arc<Self>,
-        request: Request<Incoming>,
+        head: &Parts,
+        body: &mut Option<Incoming>,
         id: &RequestId,
     ) -> Result<Response<Body>, Failure> {
-        let path = request.uri().path().to_owned();
-        let route = Route::of(&path);
+        let route = Route::of(head.uri.path());
         if !route.as_ref().is_some_and(Route::is_public) {
-            let grant = self.authenticate(request.headers()).await?;
-            return self.private(route, request, grant, id).await;
+            let grant = self.authenticate(&head.headers).await?;
+            return self.private(route, head, body, grant, id).await;
         }
-        let route = allowed(route, request.method())?;
-        Ok(match route {
+        Ok(match allowed(route, &head.method)? {
             Route::Ready => self.health.ready().await,
             _ => llmlite_http::reply::json(StatusCode::OK, r#"{"status":"alive"}"#),
         })
@@ -80,12 +95,13 @@ impl App {
     async fn private(
         self: Arc<Self>,
         route: Option<Route<'_>>,
-        request: Request<Incoming>,
+        head: &Parts,
+        body: &mut Option<Incoming>,
         grant: KeyGrant,
         id: &RequestId,
     ) -> Result<Response<Body>, Failure> {
-        match allowed(route, request.method())? {
-            Route::ChatCompletions => self.chat_completion(request, grant, id).await,
+        match allowed(route, &head.method)? {
+            Route::ChatCompletions => self.chat_completion(&head.headers, body, grant, id).await,
             Route::Models => Ok(self.list_models(&grant)),
             Route::Model(name) => self.show_model(&grant, name),
             // Public routes were answered before.

@@ -137,6 +137,25 @@ impl Gateway {
         )
     }
 
+    async fn open_chat(&self, request: &Value) -> TcpStream {
+        self.open(
+            "POST",
+            "/v1/chat/completions",
+            &self.bearer(),
+            &request.to_string(),
+        )
+        .await
+    }
+
+    async fn first_usage(&self) -> UsageRecord {
+        loop {
+            match self.store.usage().pop() {
+                Some(usage) => return usage,
+                None => tokio::task::yield_now().await,
+            }
+        }
+    }
+
     async fn chat(&self, request: &Value) -> Answer {
         self.send(
             "POST",
@@ -157,6 +176,21 @@ impl Gateway {
         let ended = self.task.await.unwrap();
         (self.store.usage(), ended)
     }
+}
+
+async fn read_until(socket: &mut TcpStream, text: &str) -> String {
+    let mut seen = Vec::new();
+    let mut some = [0; 4096];
+    while !String::from_utf8_lossy(&seen).contains(text) {
+        let read = socket.read(&mut some).await.unwrap();
+        assert!(
+            read > 0,
+            "ended before {text:?}: {}",
+            String::from_utf8_lossy(&seen)
+        );
+        seen.extend_from_slice(&some[..read]);
+    }
+    String::from_utf8(seen).unwrap()
 }
 
 fn unchunk(mut body: &str) -> String {
@@ -292,18 +326,8 @@ async fn a_client_that_leaves_is_billed_for_the_whole_answer() {
         say("there"),
     ])])
     .await;
-    let mut socket = gateway
-        .open(
-            "POST",
-            "/v1/chat/completions",
-            &gateway.bearer(),
-            &hello(true).to_string(),
-        )
-        .await;
-    let mut some = [0; 1024];
-    while !String::from_utf8_lossy(&some).contains("hi ") {
-        assert!(socket.read(&mut some).await.unwrap() > 0);
-    }
+    let mut socket = gateway.open_chat(&hello(true)).await;
+    read_until(&mut socket, "hi ").await;
     drop(socket);
     gateway.stop.gently();
     // With the client its connection goes, and only then does the model go on.
@@ -320,31 +344,125 @@ async fn a_client_that_leaves_is_billed_for_the_whole_answer() {
     assert_eq!((usage[0].tokens.output, usage[0].estimated), (3, false));
 }
 
-#[tokio::test]
-async fn a_client_that_leaves_before_a_whole_answer_is_billed_as_gone() {
-    let gateway = start([message()]).await;
-    let socket = gateway
-        .open(
-            "POST",
-            "/v1/chat/completions",
-            &gateway.bearer(),
-            &hello(false).to_string(),
-        )
-        .await;
+/// Starts a stream that stops in its middle, and leaves it there.
+async fn leave_in_the_middle(config: impl FnOnce(&mut Config)) -> UsageRecord {
+    let never = Arc::new(Semaphore::new(0));
+    let turn = streamed([say("hi "), Step::Wait(never), say("there")]);
+    let gateway = start_with([turn], |_| {}, config).await;
+    let mut socket = gateway.open_chat(&hello(true)).await;
+    read_until(&mut socket, "hi ").await;
     drop(socket);
-    // Whether the request was read before its client left, the books agree with the model.
-    let calls = gateway.backend.clone();
-    let (usage, _) = gateway.finish().await;
-    assert_eq!(usage.len(), calls.calls().len());
+    let usage = gateway.first_usage().await;
+    gateway.stop.gently();
+    usage
+}
+
+#[tokio::test]
+async fn an_answer_that_is_given_up_is_billed_as_if_it_had_gone_on_to_its_limit() {
+    let no_room = |c: &mut Config| c.orphans = 0;
+    let no_time = |c: &mut Config| c.orphan_time = Duration::from_millis(50);
+    for usage in [
+        leave_in_the_middle(no_room).await,
+        leave_in_the_middle(no_time).await,
+    ] {
+        assert_eq!((usage.ending, usage.estimated), (Ending::ClientGone, true));
+        // The input was counted; the output is what the request allowed.
+        assert_eq!((usage.tokens.input, usage.tokens.output), (10, 8192));
+    }
+}
+
+#[tokio::test]
+async fn no_more_requests_are_taken_than_there_is_room_for() {
+    let gate = Arc::new(Semaphore::new(0));
+    let turn = streamed([say("hi "), Step::Wait(gate.clone())]);
+    let gateway = start_with([turn], |_| {}, |c| c.requests = 1).await;
+    let mut socket = gateway.open_chat(&hello(true)).await;
+    read_until(&mut socket, "hi ").await;
+    let refused = gateway.chat(&hello(true)).await;
+    assert_eq!(
+        (refused.status, refused.code().as_str()),
+        (503, "overloaded")
+    );
+    gate.add_permits(1);
+    read_until(&mut socket, "[DONE]").await;
+    assert_eq!(gateway.finish().await.0.len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_silent_stream_shows_that_it_is_alive() {
+    let gate = Arc::new(Semaphore::new(0));
+    let gateway = start([streamed([
+        say("hi "),
+        Step::Wait(gate.clone()),
+        say("there"),
+    ])])
+    .await;
+    let mut socket = gateway.open_chat(&hello(true)).await;
+    // Time passes by itself while everybody waits.
+    let seen = read_until(&mut socket, ": keep-alive\n\n").await;
+    assert!(seen.contains("hi "), "{seen}");
+    gate.add_permits(1);
+    read_until(&mut socket, "[DONE]").await;
+}
+
+#[tokio::test]
+async fn a_refusal_reaches_a_client_that_is_still_sending() {
+    let gateway = start([]).await;
+    let (unknown, _) = build::a_key();
+    let headers = format!("authorization: Bearer {}\r\n", unknown.reveal());
+    let body = "x".repeat(8 << 20);
+    for (method, path, status) in [
+        ("POST", "/v1/chat/completions", 401),
+        ("POST", "/v1/nothing", 401),
+    ] {
+        assert_eq!(
+            gateway.send(method, path, &headers, &body).await.status,
+            status
+        );
+    }
+    for (path, status) in [("/v1/nothing", 404), ("/v1/models", 405)] {
+        assert_eq!(
+            gateway
+                .send("POST", path, &gateway.bearer(), &body)
+                .await
+                .status,
+            status
+        );
+    }
+}
+
+#[tokio::test]
+async fn what_was_changed_in_a_request_is_named() {
+    let gateway = start([message()]).await;
+    let mut request = hello(false);
+    request["temperature"] = json!(1.7);
+    request["seed"] = json!(7);
+    let answer = gateway.chat(&request).await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    assert!(
+        answer.head.contains("x-llmlite-adjusted: temperature"),
+        "{}",
+        answer.head
+    );
+    assert!(
+        answer.head.contains("x-llmlite-ignored: seed"),
+        "{}",
+        answer.head
+    );
 }
 
 #[tokio::test]
 async fn a_stream_that_breaks_off_ends_in_an_error_and_is_estimated() {
-    for cut in [
-        None,
-        Some(Step::Fail(Kind::BrokenStream)),
-        Some(Step::Raw("{".into())),
-    ] {
+    // Of the output, eight bytes were seen. When we stop at an event that we cannot read, the
+    // model goes on, to its limit for all we know.
+    let cuts = [
+        (None, 4),
+        (Some(Step::Fail(Kind::BrokenStream)), 4),
+        (Some(Step::Fail(Kind::Internal)), 4),
+        (Some(Step::Fail(Kind::Timeout)), 8192),
+        (Some(Step::Raw("{".into())), 8192),
+    ];
+    for (cut, output) in cuts {
         let mut steps = vec![begin(), say("hi there")];
         steps.extend(cut);
         let gateway = start([Turn::Stream(steps)]).await;
@@ -360,8 +478,10 @@ async fn a_stream_that_breaks_off_ends_in_an_error_and_is_estimated() {
             (usage[0].ending, usage[0].estimated),
             (Ending::UpstreamFailed, true)
         );
-        // The input was counted; of the output, eight bytes were seen.
-        assert_eq!((usage[0].tokens.input, usage[0].tokens.output), (10, 4));
+        assert_eq!(
+            (usage[0].tokens.input, usage[0].tokens.output),
+            (10, output)
+        );
     }
 }
 
@@ -507,20 +627,8 @@ async fn stopping_gently_lets_a_stream_end_and_stopping_at_once_does_not() {
     let turn = || streamed([say("hi"), Step::Wait(gate.clone()), say(" there")]);
     for at_once in [false, true] {
         let gateway = start([turn()]).await;
-        let mut socket = gateway
-            .open(
-                "POST",
-                "/v1/chat/completions",
-                &gateway.bearer(),
-                &hello(true).to_string(),
-            )
-            .await;
-        let mut seen = String::new();
-        let mut some = [0; 1024];
-        while !seen.contains("hi") {
-            let read = socket.read(&mut some).await.unwrap();
-            seen.push_str(std::str::from_utf8(&some[..read]).unwrap());
-        }
+        let mut socket = gateway.open_chat(&hello(true)).await;
+        read_until(&mut socket, "hi").await;
         if at_once {
             gateway.stop.at_once();
         } else {
@@ -540,7 +648,8 @@ async fn stopping_gently_lets_a_stream_end_and_stopping_at_once_does_not() {
                 (usage[0].ending, usage[0].estimated),
                 (Ending::Shutdown, true)
             );
-            assert_eq!(usage[0].tokens.input, 10);
+            assert_eq!((usage[0].tokens.input, usage[0].tokens.output), (10, 8192));
+            assert!(rest.contains("the gateway was stopped"), "{rest}");
         } else {
             assert_eq!((usage[0].ending, ended.cut), (Ending::Complete, 0));
         }
@@ -553,25 +662,9 @@ async fn a_client_that_does_not_read_holds_the_model_back_and_then_counts_as_gon
     let steps: Vec<_> = std::iter::repeat_with(|| say(&long)).take(400).collect();
     let stall = |c: &mut Config| c.write_stall = Duration::from_millis(100);
     let gateway = start_with([streamed(steps)], |_| {}, stall).await;
-    let socket = gateway
-        .open(
-            "POST",
-            "/v1/chat/completions",
-            &gateway.bearer(),
-            &hello(true).to_string(),
-        )
-        .await;
+    let socket = gateway.open_chat(&hello(true)).await;
     // Nothing is read; the stream must end all the same, with its exact bill.
-    let usage = loop {
-        let usage = gateway.store.usage();
-        if !usage.is_empty() {
-            break usage;
-        }
-        tokio::task::yield_now().await;
-    };
-    assert_eq!(
-        (usage[0].ending, usage[0].tokens.output),
-        (Ending::ClientGone, 3)
-    );
+    let usage = gateway.first_usage().await;
+    assert_eq!((usage.ending, usage.tokens.output), (Ending::ClientGone, 3));
     drop(socket);
 }

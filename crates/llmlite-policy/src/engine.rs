@@ -76,7 +76,12 @@ pub enum Use {
     Refused,
     /// Bedrock counted.
     Counted(Tokens),
-    /// Bedrock may bill it, but its count never came.
+    /// We stopped reading while the model went on: it may put out all that it was allowed to.
+    Abandoned {
+        /// What Bedrock counted before that, input above all.
+        counted: Option<Tokens>,
+    },
+    /// Bedrock broke off, and its count never came.
     Unknown {
         /// What it counted before that, input above all.
         counted: Option<Tokens>,
@@ -165,13 +170,18 @@ impl PolicyEngine {
             Use::NotSent => return,
             Use::Refused => (Tokens::default(), false),
             Use::Counted(tokens) => (tokens, false),
+            Use::Abandoned { counted } => {
+                let facts = &admission.wish.facts;
+                (bounded(facts, counted, u64::from(facts.max_tokens)), true)
+            }
             Use::Unknown {
                 counted,
                 output_bytes,
-            } => (
-                estimated(&admission.wish.facts, counted, output_bytes),
-                true,
-            ),
+            } => {
+                let facts = &admission.wish.facts;
+                let seen = estimate::output_tokens(facts, output_bytes);
+                (bounded(facts, counted, seen), true)
+            }
         };
         let model = &admission.wish.model;
         self.sink.keep(UsageRecord {
@@ -204,17 +214,16 @@ impl fmt::Debug for PolicyEngine {
     }
 }
 
-/// What Bedrock counted stands; the rest is bounded from what was sent and seen.
-fn estimated(facts: &estimate::Facts, counted: Option<Tokens>, output_bytes: u64) -> Tokens {
-    let seen = estimate::output_tokens(facts, output_bytes);
+/// What Bedrock counted of the input stands; without that, a bound from what was sent.
+fn bounded(facts: &estimate::Facts, counted: Option<Tokens>, output: u64) -> Tokens {
     match counted {
         Some(tokens) => Tokens {
-            output: tokens.output.max(seen),
+            output: tokens.output.max(output),
             ..tokens
         },
         None => Tokens {
             input: estimate::input_tokens(facts),
-            output: seen,
+            output,
             ..Tokens::default()
         },
     }

@@ -8,6 +8,13 @@ use std::{fmt, io, str::FromStr};
 
 use tracing_subscriber::{EnvFilter, fmt::format::FmtSpan};
 
+/// Libraries that print whole requests at their lower levels. These come last, so no filter of an
+/// operator's can let a prompt into the log.
+const QUIET: &str = "aws_config=info,aws_credential_types=info,aws_runtime=info,\
+    aws_sdk_bedrockruntime=info,aws_sigv4=info,aws_smithy_eventstream=info,\
+    aws_smithy_http_client=info,aws_smithy_runtime=info,aws_smithy_runtime_api=info,hyper=info,\
+    hyper_util=info,rustls=info,tokio_postgres=info";
+
 /// How a log line looks.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Format {
@@ -36,7 +43,8 @@ impl FromStr for Format {
 ///
 /// When the filter cannot be read, or a log was started before.
 pub fn init(filter: &str, format: Format) -> Result<(), LogError> {
-    let filter = EnvFilter::try_new(filter).map_err(|e| LogError(e.to_string()))?;
+    let filter =
+        EnvFilter::try_new(format!("{filter},{QUIET}")).map_err(|e| LogError(e.to_string()))?;
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(io::stderr)

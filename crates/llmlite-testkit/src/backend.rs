@@ -121,10 +121,9 @@ impl EventSource for Script {
 
 fn failure(kind: BackendErrorKind) -> BackendError {
     BackendError {
-        kind,
-        message: "the script says so".to_owned(),
         upstream_request_id: request_id(),
         retry_after: (kind == BackendErrorKind::Throttled).then_some(Duration::from_secs(1)),
+        ..BackendError::new(kind, "the script says so")
     }
 }
 

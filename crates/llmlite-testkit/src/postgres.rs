@@ -159,7 +159,7 @@ async fn template() -> String {
         let draft = format!("{name}_draft");
         run(&admin, &format!("DROP DATABASE IF EXISTS {draft}")).await;
         run(&admin, &format!("CREATE DATABASE {draft}")).await;
-        migrate(&url_of(&draft))
+        migrate(url_of(&draft).as_str())
             .await
             .expect("the schema can be applied to an empty database");
         run(&admin, &format!("ALTER DATABASE {draft} RENAME TO {name}")).await;

@@ -89,4 +89,16 @@ impl ResidencyPolicy {
     pub fn of(&self, model: &str) -> Residency {
         self.per_model.get(model).copied().unwrap_or(self.default)
     }
+
+    /// Reads one exception, as operators write it: `claude-sonnet-4-5=eu`.
+    ///
+    /// # Errors
+    ///
+    /// When it is not of that form.
+    pub fn exception(text: &str) -> Result<(String, Residency), String> {
+        let (model, residency) = text
+            .split_once('=')
+            .ok_or("expected NAME=RESIDENCY, such as claude-sonnet-4-5=eu")?;
+        Ok((model.to_owned(), residency.parse()?))
+    }
 }

@@ -48,6 +48,20 @@ fn every_embedded_entry_passes_the_checks_of_an_operators_entry() {
     assert!(again.models.len() >= 15, "the current families are there");
 }
 
+#[test]
+fn every_model_but_two_can_be_made_to_call_a_tool() {
+    let all = Catalogue::embedded();
+    let free = all
+        .models
+        .iter()
+        .filter(|model| !model.abilities.forced_tool);
+    let names: Vec<&str> = free.map(|model| model.name.as_str()).collect();
+    assert_eq!(names, ["claude-opus-5-5", "claude-sonnet-5-5"]);
+    // An operator's entry need not mention it.
+    let entry = entry("x", "in-region", "anthropic.x");
+    assert!(entry.models.iter().all(|model| model.abilities.forced_tool));
+}
+
 fn entry(name: &str, residency: &str, id: &str) -> Catalogue {
     let prices = r#"{"input":1,"output":1,"cache_read":1,"cache_write_5m":1,"cache_write_1h":1}"#;
     Catalogue::parse(&format!(
@@ -122,4 +136,12 @@ fn a_model_that_is_only_further_away_is_known_but_not_served() {
         })
     ));
     assert!(!served.listed().iter().any(|m| *m.name == *name));
+}
+
+#[test]
+fn an_exception_is_a_model_and_a_residency() {
+    let exception = ResidencyPolicy::exception;
+    assert_eq!(exception("m=eu"), Ok(("m".into(), Residency::Eu)));
+    assert!(exception("m").is_err());
+    assert!(exception("m=uk").is_err());
 }

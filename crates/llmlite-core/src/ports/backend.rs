@@ -69,13 +69,34 @@ pub trait EventSource: Send {
 pub struct BackendError {
     /// What kind of failure it is.
     pub kind: BackendErrorKind,
-    /// Bedrock's own words: for the log, and for a client only where [`BackendErrorKind`] says
-    /// that they are about the client's request, after scrubbing.
-    pub message: String,
+    /// Bedrock's own words. A client may see them, scrubbed, where the kind says that they are
+    /// about its request.
+    pub said: Option<String>,
+    /// What happened, for the log: it holds nothing of a request or an answer.
+    pub detail: String,
+    /// Whether Bedrock saw the call, in this attempt or an earlier one.
+    pub reached: bool,
     /// Bedrock's request id, if it got so far.
     pub upstream_request_id: Option<Arc<str>>,
     /// How long Bedrock asks to wait.
     pub retry_after: Option<Duration>,
+}
+
+impl BackendError {
+    /// A failure of `kind` without words of Bedrock's.
+    pub fn new(kind: BackendErrorKind, detail: impl Into<String>) -> Self {
+        Self {
+            kind,
+            said: None,
+            detail: detail.into(),
+            reached: !matches!(
+                kind,
+                BackendErrorKind::Unreachable | BackendErrorKind::NoCredentials
+            ),
+            upstream_request_id: None,
+            retry_after: None,
+        }
+    }
 }
 
 /// The kinds of failure that are answered differently.
@@ -104,17 +125,22 @@ pub enum BackendErrorKind {
     Misconfigured,
     /// Our credentials were refused: a mistake in our deployment.
     AccessDenied,
+    /// There were no credentials to sign with.
+    NoCredentials,
     /// Bedrock could not be reached.
     Unreachable,
+    /// An answer that Bedrock does not give: from something on the way, perhaps after the model
+    /// has run.
+    Unexplained,
     /// The stream broke off, or held something that is no event.
     BrokenStream,
 }
 
 impl BackendErrorKind {
     /// Whether Bedrock may bill the attempt all the same, because the request was sent and no
-    /// refusal came back.
+    /// refusal of Bedrock's came back.
     pub fn may_have_run(self) -> bool {
-        matches!(self, Self::Timeout | Self::BrokenStream)
+        matches!(self, Self::Timeout | Self::BrokenStream | Self::Unexplained)
     }
 }
 
@@ -123,7 +149,7 @@ impl fmt::Display for BackendError {
         write!(
             f,
             "the model did not answer ({:?}): {}",
-            self.kind, self.message
+            self.kind, self.detail
         )
     }
 }

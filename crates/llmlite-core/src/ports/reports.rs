@@ -36,7 +36,8 @@ pub struct UsageQuery {
 /// One line of a usage report.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct UsageLine {
-    /// The day, or the name of the model, key, user or team; `None` where there is none.
+    /// The day, or the name of the model, user or team, or name and number of the key, as `ci (4)`;
+    /// `None` where there is none.
     pub group: Option<String>,
     /// Requests that reached Bedrock.
     pub requests: u64,

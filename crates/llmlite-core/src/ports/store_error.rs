@@ -21,7 +21,10 @@ pub enum StoreError {
         /// What could not be understood.
         what: &'static str,
     },
-    /// The database refused a statement. A bug, or a role without the grant.
+    /// The database refuses the data of a row: a value out of its range or of the wrong form, or
+    /// one that breaks a constraint. The same row will be refused again; another may pass.
+    InvalidData(Box<dyn Error + Send + Sync>),
+    /// The database refused a statement, whatever its data. A bug, or a role without the grant.
     Refused(Box<dyn Error + Send + Sync>),
 }
 
@@ -34,6 +37,7 @@ impl fmt::Display for StoreError {
             Self::Corrupt { what } => {
                 write!(f, "the database holds something unexpected: {what}")
             }
+            Self::InvalidData(_) => f.write_str("the database refuses the data of a row"),
             Self::Refused(_) => f.write_str("the database refused a statement"),
         }
     }
@@ -42,7 +46,9 @@ impl fmt::Display for StoreError {
 impl Error for StoreError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
-            Self::Unavailable(cause) | Self::Refused(cause) => Some(&**cause),
+            Self::Unavailable(cause) | Self::InvalidData(cause) | Self::Refused(cause) => {
+                Some(&**cause)
+            }
             Self::Exists { .. } | Self::Missing { .. } | Self::Corrupt { .. } => None,
         }
     }

@@ -13,10 +13,8 @@ fn check(failure: &Failure, status: u16, kind: &str, code: &str, words: &str) {
 
 fn backend(kind: Kind) -> Failure {
     Failure::Backend(BackendError {
-        kind,
-        message: "for arn:aws:bedrock:eu-west-2:123456789012:x".into(),
-        upstream_request_id: None,
-        retry_after: None,
+        said: Some("for arn:aws:bedrock:eu-west-2:123456789012:x".into()),
+        ..BackendError::new(kind, "secret")
     })
 }
 
@@ -55,7 +53,11 @@ fn each_failure_has_its_status_and_code() {
     check(&backend(Kind::Misconfigured),      502, server,  "upstream_misconfigured", "operator");
     check(&backend(Kind::AccessDenied),       502, server,  "upstream_access_denied", "operator");
     check(&backend(Kind::Unreachable),        502, server,  "upstream_unreachable", "reached");
-    check(&backend(Kind::BrokenStream),       502, server,  "upstream_error", "failed");
+    check(&backend(Kind::NoCredentials),      502, server,  "upstream_access_denied", "credentials");
+    check(&backend(Kind::BrokenStream),       502, server,  "upstream_error", "broke off");
+    check(&backend(Kind::Unexplained),        502, server,  "upstream_error", "broke off");
+    check(&Failure::Busy,                     503, server,  "overloaded", "under way");
+    check(&Failure::Lost,                     500, server,  "internal_error", "failed");
 }
 
 #[test]
@@ -73,4 +75,18 @@ fn an_answer_carries_the_request_id_and_what_a_client_should_do() {
     }
     .answer(&id);
     assert_eq!(response.headers()["allow"], "GET");
+}
+
+#[test]
+fn what_may_have_been_paid_for_is_not_to_be_tried_again_by_itself() {
+    let should_retry = |failure: Failure| {
+        let response = failure.answer(&RequestId::new());
+        response.headers().get("x-should-retry").is_none()
+    };
+    assert!(should_retry(backend(Kind::Throttled)));
+    assert!(should_retry(backend(Kind::Internal)));
+    assert!(!should_retry(backend(Kind::Timeout)));
+    assert!(!should_retry(backend(Kind::BrokenStream)));
+    assert!(!should_retry(backend(Kind::QuotaExceeded)));
+    assert!(!should_retry(Denial::KeyRevoked.into()));
 }

@@ -36,18 +36,14 @@ pub(super) fn explained(error: &BackendError) -> Answer {
             "Bedrock has no capacity for this model just now; try again",
         )
         .retry_after(wait),
-        Kind::Timeout => Answer::server(
-            504,
-            "timeout",
-            "the model did not answer in time; try again",
-        ),
-        Kind::Invalid => Answer::invalid(400, "invalid_request", scrub(&error.message)),
+        Kind::Timeout => Answer::server(504, "timeout", "the model did not answer in time"),
+        Kind::Invalid => Answer::invalid(400, "invalid_request", said(error)),
         Kind::ContextOverflow => Answer::invalid(
             400,
             "context_length_exceeded",
             format!(
                 "prompt is too long for this model's context: {}",
-                scrub(&error.message)
+                said(error)
             ),
         )
         .param(Some("messages")),
@@ -67,7 +63,23 @@ pub(super) fn explained(error: &BackendError) -> Answer {
             "upstream_unreachable",
             "Bedrock cannot be reached from this gateway; try again",
         ),
+        Kind::NoCredentials => Answer::server(
+            502,
+            "upstream_access_denied",
+            "this gateway has no credentials for Bedrock just now; tell its operator",
+        ),
+        Kind::BrokenStream | Kind::Unexplained => {
+            Answer::server(502, "upstream_error", "the model's answer broke off")
+        }
         _ => Answer::server(502, "upstream_error", "Bedrock failed; try again"),
+    }
+}
+
+/// Bedrock's words about the client's request, without what they say about the account.
+fn said(error: &BackendError) -> String {
+    match &error.said {
+        Some(words) => scrub(words),
+        None => "Bedrock finds the request invalid, and does not say why".to_owned(),
     }
 }
 

@@ -155,6 +155,8 @@ fn a_request_is_charged_what_bedrock_counted_or_else_an_upper_bound() {
     settles(Use::NotSent,          None);
     settles(Use::Refused,          Some((0,   0,         0, false)));
     settles(Use::Counted(counted), Some((10,  2,    60_000, false)));
+    settles(Use::Abandoned { counted: None },                           Some((500, 100, 3_000_000, true)));
+    settles(Use::Abandoned { counted: Some(counted) },                  Some((10, 100, 1_530_000, true)));
     settles(Use::Unknown { counted: None, output_bytes: 40 },           Some((500, 20, 1_800_000, true)));
     settles(Use::Unknown { counted: Some(counted), output_bytes: 40 },  Some((10,  20,   330_000, true)));
     settles(Use::Unknown { counted: Some(counted), output_bytes: 9999 }, Some((10, 100, 1_530_000, true)));

@@ -120,7 +120,7 @@ impl State {
 
 /// What a foreign key says.
 fn no_such(what: &str) -> StoreError {
-    StoreError::Refused(format!("there is no such {what}").into())
+    StoreError::InvalidData(format!("there is no such {what}").into())
 }
 
 fn exists(what: &str, name: &str) -> StoreError {
