@@ -89,6 +89,22 @@ pub enum RequestErrorKind {
     Invalid,
 }
 
+/// Text of the client for an error message: quoted, and at most 40 characters of it.
+///
+/// ```
+/// use llmlite_openai::error::excerpt;
+///
+/// assert_eq!(excerpt("wizard"), r#""wizard""#);
+/// assert_eq!(excerpt(&"x".repeat(41)), format!(r#""{}"…"#, "x".repeat(40)));
+/// ```
+pub fn excerpt(text: &str) -> String {
+    const LONGEST: usize = 40;
+    match text.char_indices().nth(LONGEST) {
+        None => format!("{text:?}"),
+        Some((end, _)) => format!("{:?}…", text.get(..end).unwrap_or_default()),
+    }
+}
+
 impl fmt::Display for RequestError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (&self.param, self.kind) {
@@ -162,6 +178,7 @@ fn mismatch(text: &str) -> String {
     let expected = match expected {
         "f64" => "a number",
         "u64" | "u32" => "a whole number that is not negative",
+        "i64" => "a whole number",
         "a sequence" => "a list",
         "a map" | "a JSON object" => "an object",
         "a boolean" => "true or false",

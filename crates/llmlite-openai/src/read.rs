@@ -8,6 +8,8 @@ use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
 use std::fmt;
 use std::marker::PhantomData;
 
+use crate::error::excerpt;
+
 /// Reads an object as `Raw` and narrows it with `narrow`.
 ///
 /// Narrowing happens inside the object's visitor, because only there does the JSON reader note
@@ -31,8 +33,8 @@ pub(crate) fn missing(field: &str) -> String {
 
 /// Says that `field` has a value that no one knows.
 pub(crate) fn unknown(field: &str, value: &str, known: &str) -> String {
-    let value: String = value.chars().take(40).collect();
-    format!("field `{field}`: unknown value {value:?}, expected {known}")
+    let value = excerpt(value);
+    format!("field `{field}`: unknown value {value}, expected {known}")
 }
 
 struct Object<Raw, N> {

@@ -66,6 +66,7 @@ fn a_completion_has_every_field_that_clients_look_for() {
             index: 0,
             message: AssistantMessage {
                 tool_calls: vec![ToolCall {
+                    cache_control: None,
                     id: "a".to_owned(),
                     r#type: FunctionTag::Function,
                     function: FunctionCall {

@@ -58,20 +58,23 @@ fn a_body_that_is_no_json_object_is_refused() {
 }
 
 #[test]
+#[rustfmt::skip]
 fn a_body_nested_too_deeply_is_refused_without_a_crash() {
     let deep = 200_000;
+    let hi = r#""messages":[{"role":"user","content":"hi"}]"#;
     for (open, close) in [("[", "]"), ("{\"a\":", "}")] {
         let bomb = format!("{}1{}", open.repeat(deep), close.repeat(deep));
-        for field in [
-            "messages",
-            "logit_bias",
-            "response_format",
-            "tool_choice",
-            "stop",
-        ] {
-            let body = format!(r#"{{"model":"m","{field}":{bomb}}}"#);
-            ChatRequest::parse(body.as_bytes()).expect_err(field);
+        let body = |field: &str| format!(r#"{{"model":"m",{hi},{field}}}"#);
+        refused(&body(&format!(r#""logit_bias":{{"a":{bomb}}}"#)), NotJson, None, "recursion limit exceeded");
+        refused(&body(&format!(r#""x":{}"#, open.repeat(deep))),   NotJson, None, "not valid JSON");
+        for field in ["response_format", "tool_choice", "stop"] {
+            let error = ChatRequest::parse(body(&format!(r#""{field}":{bomb}"#)).as_bytes()).expect_err(field);
+            assert_eq!(error.kind, Invalid, "{error}");
+            assert!(error.param.is_some_and(|param| param.starts_with(field)));
         }
+        refused_messages(&format!(r#"[{{"role":"user","content":{bomb}}}]"#), if open == "[" { "messages[0].content[0]" } else { "messages[0].content" }, "expected");
+        // What is only passed over may be as deep as it likes.
+        parsed(&body(&format!(r#""metadata":{bomb},"x":{bomb}"#)));
     }
 }
 
@@ -81,6 +84,7 @@ fn a_wrong_value_is_named_by_its_path() {
     refused_field(r#""temperature":"hot""#,                     "temperature", "expected a number, got a string");
     refused_field(r#""max_tokens":-1"#,                         "max_tokens", "expected a whole number");
     refused_field(r#""max_tokens":1.5"#,                        "max_tokens", "expected a whole number");
+    refused_field(r#""top_k":"all""#,                           "top_k", "expected a whole number, got a string");
     refused_field(r#""stream":"yes""#,                          "stream", "expected true or false");
     refused_field(r#""stream_options":true"#,                   "stream_options", "expected an object");
     refused_field(r#""stream_options":{"include_usage":1}"#,    "stream_options.include_usage", "expected true or false");
@@ -127,6 +131,14 @@ fn a_message_for_people_does_not_repeat_the_prompt() {
     let body = r#"{"model":"m","messages":"my secret, expected plan"}"#;
     let error = ChatRequest::parse(body.as_bytes()).expect_err(body);
     assert_eq!(error.to_string(), "messages: expected a list, got a string");
+
+    let body = format!(
+        r#"{{"model":"m","messages":[{{"role":"{}"}}]}}"#,
+        "é".repeat(50)
+    );
+    let error = ChatRequest::parse(body.as_bytes()).expect_err("no such role");
+    let start = format!("unknown value \"{}\"…, expected", "é".repeat(40));
+    assert!(error.message.starts_with(&start), "{error}");
 }
 
 #[test]
@@ -145,7 +157,8 @@ fn null_equals_absent_for_every_optional_field() {
     assert_eq!(format!("{with:?}"), format!("{without:?}"));
 
     let message = r#"{"role":"assistant","content":null,"name":null,"refusal":null,"tool_calls":null,
-        "tool_call_id":null,"function_call":null,"cache_control":null,"audio":null}"#;
+        "tool_call_id":null,"function_call":null,"cache_control":null,"thinking_blocks":null,
+        "reasoning_details":null,"audio":null}"#;
     let with = parsed(&format!(r#"{{"model":"m","messages":[{message}]}}"#));
     let without = parsed(r#"{"model":"m","messages":[{"role":"assistant"}]}"#);
     assert_eq!(format!("{with:?}"), format!("{without:?}"));

@@ -7,7 +7,7 @@ use llmlite_openai::chat::response::{
 use llmlite_openai::chat::tool::{FunctionCall, FunctionTag, ToolCall};
 use serde_json::value::RawValue;
 
-use crate::claude::response::{AnswerBlock, MessageAnswer};
+use crate::claude::response::{AnswerBlock, Kind, MessageAnswer, RawAnswer};
 use crate::error::DecodeError;
 use crate::reply::{Reply, Stamp};
 use crate::usage::Usage;
@@ -16,14 +16,16 @@ use crate::usage::Usage;
 ///
 /// # Errors
 ///
-/// When `answer` is not a message of Claude.
+/// When `answer` is not a message of Claude, or does not say what it used.
 pub fn decode(
     answer: &[u8],
     reply: &Reply,
     stamp: Stamp,
 ) -> Result<(ChatCompletion, Usage), DecodeError> {
-    let answer: MessageAnswer<'_> =
-        serde_json::from_slice(answer).map_err(DecodeError::NotAMessage)?;
+    let answer = read(answer).map_err(DecodeError::NotAMessage)?;
+    if answer.usage.input_tokens.is_none() || answer.usage.output_tokens.is_none() {
+        return Err(DecodeError::NoUsage);
+    }
     let mut usage = Usage::default();
     usage.update(&answer.usage);
 
@@ -78,6 +80,31 @@ pub(crate) fn compact(json: &RawValue) -> String {
     text
 }
 
+fn read(answer: &[u8]) -> Result<MessageAnswer<'_>, serde_json::Error> {
+    serde_json::from_slice(answer).or_else(|_| read_known_blocks(answer))
+}
+
+/// Reads the answer again, without the blocks that nobody needs: what a new kind of block holds
+/// may have the name of a known field and another type.
+fn read_known_blocks(answer: &[u8]) -> Result<MessageAnswer<'_>, serde_json::Error> {
+    let answer: RawAnswer<'_> = serde_json::from_slice(answer)?;
+    let mut content = Vec::with_capacity(answer.content.len());
+    for block in answer.content {
+        match serde_json::from_str(block.get()) {
+            Ok(block) => content.push(block),
+            Err(error) => match serde_json::from_str::<Kind<'_>>(block.get())?.r#type {
+                Some(kind) if !AnswerBlock::is_used(&kind.0) => {}
+                Some(_) | None => return Err(error),
+            },
+        }
+    }
+    Ok(MessageAnswer {
+        content,
+        stop_reason: answer.stop_reason,
+        usage: answer.usage,
+    })
+}
+
 fn message(content: Vec<AnswerBlock<'_>>, reply: &Reply) -> Result<AssistantMessage, DecodeError> {
     let (mut text, mut thoughts) = (None::<String>, None::<String>);
     let mut tool_calls = Vec::new();
@@ -109,6 +136,7 @@ fn tool_call(block: AnswerBlock<'_>, reply: &Reply) -> Result<ToolCall, DecodeEr
     };
     Ok(ToolCall {
         id: id.0.into_owned(),
+        cache_control: None,
         r#type: FunctionTag::Function,
         function: FunctionCall {
             name: reply.tool_name(&name.0).to_owned(),

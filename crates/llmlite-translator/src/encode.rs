@@ -2,8 +2,11 @@
 
 mod base64;
 mod blocks;
+mod calls;
+mod json;
 mod media;
 mod names;
+mod schema;
 mod settings;
 mod tools;
 mod turns;
@@ -16,6 +19,9 @@ use crate::claude::request::{ANTHROPIC_VERSION, Block, MessagesBody};
 use crate::error::EncodeError;
 use crate::model::Model;
 use crate::reply::Reply;
+
+/// The largest body that Bedrock takes.
+const MOST_BYTES: usize = 25_000_000;
 
 /// A request in the form that Bedrock takes, and what has to be known about it.
 #[derive(Debug, Clone)]
@@ -51,15 +57,16 @@ pub struct Facts {
 ///
 /// When the request asks for something that neither can be had nor may be left out silently.
 pub fn encode(request: &ChatRequest, model: &Model) -> Result<Encoded, EncodeError> {
+    settings::refuse_long_lists(request)?;
     settings::refuse_unsupported(request)?;
     let mut notes = Notes::default();
     settings::note_ignored(request, &mut notes);
 
-    let tools = tools::encode(request, &mut notes)?;
+    let tools = tools::encode(request, model, &mut notes)?;
     let mut conversation = turns::encode(&request.messages, model)?;
     conversation
         .system
-        .extend(format_instruction(request, &mut notes));
+        .extend(format_instruction(request, &mut notes)?);
 
     let max_tokens = settings::max_tokens(request, model, &mut notes)?;
     let sampling = settings::sampling(request, model, &mut notes);
@@ -81,6 +88,12 @@ pub fn encode(request: &ChatRequest, model: &Model) -> Result<Encoded, EncodeErr
         messages: conversation.turns,
     };
     let body = serde_json::to_vec(&body).expect("the body has only string keys and finite numbers");
+    if body.len() > MOST_BYTES {
+        return Err(EncodeError::TooLarge {
+            bytes: body.len(),
+            most: MOST_BYTES,
+        });
+    }
     Ok(Encoded {
         body,
         facts,
@@ -116,14 +129,20 @@ impl Notes {
 
 /// Asks for JSON in words, which every model understands; that the answer fits is then likely
 /// but not certain, and `strict` is reported as ignored.
-fn format_instruction<'a>(request: &ChatRequest, notes: &mut Notes) -> Option<Block<'a>> {
+///
+/// That the format becomes an instruction is reported as adjusted.
+fn format_instruction<'a>(
+    request: &ChatRequest,
+    notes: &mut Notes,
+) -> Result<Option<Block<'a>>, EncodeError> {
     const ONLY: &str = "When you answer in text, answer with one JSON object and nothing else: \
                         no words around it and no code fence.";
-    let schema = match request.response_format.as_ref()? {
-        ResponseFormat::JsonObject => None,
-        ResponseFormat::JsonSchema(schema) => Some(schema),
-        _ => return None,
+    let schema = match &request.response_format {
+        None | Some(ResponseFormat::Text) => return Ok(None),
+        Some(ResponseFormat::JsonObject) => None,
+        Some(ResponseFormat::JsonSchema(schema)) => Some(schema),
     };
+    notes.adjust("response_format");
     let mut text = ONLY.to_owned();
     if let Some(schema) = schema {
         if schema.strict == Some(true) {
@@ -134,11 +153,12 @@ fn format_instruction<'a>(request: &ChatRequest, notes: &mut Notes) -> Option<Bl
             text.push_str(description);
         }
         if let Some(schema) = &schema.schema {
+            schema::check(schema, &|| "response_format.json_schema.schema".to_owned())?;
             text.push_str("\n\nThe object must fit this JSON Schema:\n");
             text.push_str(schema.get());
         }
     }
-    Some(Block::Text {
+    Ok(Some(Block::Text {
         text: Cow::Owned(text),
-    })
+    }))
 }

@@ -1,5 +1,6 @@
 //! Why something could not be translated.
 
+use llmlite_openai::error::excerpt;
 use std::error::Error;
 use std::fmt;
 
@@ -43,8 +44,13 @@ pub enum EncodeError {
         /// Path of the URL.
         param: String,
     },
-    /// A picture or PDF for a model that reads only text.
+    /// A picture for a model that reads only text.
     VisionUnsupported {
+        /// Path of the part.
+        param: String,
+    },
+    /// A PDF file for a model that reads none.
+    PdfUnsupported {
         /// Path of the part.
         param: String,
     },
@@ -89,6 +95,25 @@ pub enum EncodeError {
         /// Path of the schema.
         param: String,
     },
+    /// The schema of a tool has alternatives at its root, which Claude refuses there.
+    RootCombiner {
+        /// Path of the schema.
+        param: String,
+        /// The word at the root, such as `anyOf`.
+        word: &'static str,
+    },
+    /// A schema is nested too deeply.
+    TooDeep {
+        /// Path of the schema.
+        param: String,
+        /// The most levels that are taken.
+        most: usize,
+    },
+    /// A schema has an escape that stands for half a character.
+    BrokenEscape {
+        /// Path of the schema.
+        param: String,
+    },
     /// The tool choice names a tool that is not in the list.
     UnknownToolChoice {
         /// The name.
@@ -96,6 +121,20 @@ pub enum EncodeError {
     },
     /// A call is demanded, but there are no tools.
     ToolChoiceWithoutTools,
+    /// A list is longer than any real one.
+    TooMany {
+        /// The list.
+        param: &'static str,
+        /// The most entries that are taken.
+        most: usize,
+    },
+    /// The whole body is larger than Bedrock takes.
+    TooLarge {
+        /// Its size, in bytes.
+        bytes: usize,
+        /// The most bytes that Bedrock takes.
+        most: usize,
+    },
     /// A number is below the least that makes sense.
     TooSmall {
         /// The field.
@@ -113,12 +152,15 @@ pub enum EncodeError {
 }
 
 impl EncodeError {
-    /// The field that is wrong, such as `messages[2].content`.
+    /// The field that is wrong, such as `messages[2].content`; `None` when it is the whole.
     pub fn param(&self) -> Option<&str> {
         match self {
+            Self::TooLarge { .. } => None,
             Self::NoUserMessage => Some("messages"),
             Self::UnknownToolChoice { .. } | Self::ToolChoiceWithoutTools => Some("tool_choice"),
-            Self::TooSmall { param, .. } | Self::Unsupported { param, .. } => Some(param),
+            Self::TooMany { param, .. }
+            | Self::TooSmall { param, .. }
+            | Self::Unsupported { param, .. } => Some(param),
             Self::BlankLastMessage { param }
             | Self::PrefillUnsupported { param }
             | Self::UnsupportedPart { param, .. }
@@ -126,13 +168,17 @@ impl EncodeError {
             | Self::UnreadableData { param }
             | Self::UnknownImageType { param }
             | Self::VisionUnsupported { param }
+            | Self::PdfUnsupported { param }
             | Self::FileReference { param }
             | Self::UnknownFileType { param }
             | Self::OrphanToolResult { param, .. }
             | Self::UnsupportedTool { param, .. }
             | Self::UnnamedTool { param }
             | Self::DuplicateTool { param, .. }
-            | Self::InvalidSchema { param } => Some(param),
+            | Self::InvalidSchema { param }
+            | Self::RootCombiner { param, .. }
+            | Self::TooDeep { param, .. }
+            | Self::BrokenEscape { param } => Some(param),
         }
     }
 }
@@ -154,7 +200,8 @@ impl fmt::Display for EncodeError {
             Self::UnsupportedPart { param, kind } => {
                 write!(
                     f,
-                    "{param}: content of type {kind:?} is not supported here, send text, a picture or a file"
+                    "{param}: content of type {} is not supported here, send text, a picture or a file",
+                    excerpt(kind)
                 )
             }
             Self::RemoteImage { param } => write!(
@@ -180,6 +227,12 @@ impl fmt::Display for EncodeError {
                     "{param}: this model reads only text, choose a model that reads pictures"
                 )
             }
+            Self::PdfUnsupported { param } => {
+                write!(
+                    f,
+                    "{param}: this model does not read PDF files, send their text or choose a model that reads them"
+                )
+            }
             Self::FileReference { param } => {
                 write!(
                     f,
@@ -194,30 +247,57 @@ impl fmt::Display for EncodeError {
             }
             Self::OrphanToolResult { param, id } => write!(
                 f,
-                "{param}: tool_call_id {id:?} answers no tool call of the assistant message before it"
+                "{param}: tool_call_id {} answers no tool call of the assistant message before it",
+                excerpt(id)
             ),
             Self::UnsupportedTool { param, kind } => {
                 write!(
                     f,
-                    "{param}: tools of type {kind:?} are not supported, use type \"function\""
+                    "{param}: tools of type {} are not supported, use type \"function\"",
+                    excerpt(kind)
                 )
             }
             Self::UnnamedTool { param } => write!(f, "{param}: a tool needs a name"),
             Self::DuplicateTool { param, name } => {
                 write!(
                     f,
-                    "{param}: the tool name {name:?} is given twice, names must be unique"
+                    "{param}: the tool name {} is given twice, names must be unique",
+                    excerpt(name)
                 )
             }
             Self::InvalidSchema { param } => {
                 write!(f, "{param}: expected a JSON Schema of type \"object\"")
             }
+            Self::RootCombiner { param, word } => write!(
+                f,
+                "{param}: {word} is not supported at the root of a schema, put it below a property"
+            ),
+            Self::TooDeep { param, most } => {
+                write!(
+                    f,
+                    "{param}: nested deeper than {most} levels, make it flatter"
+                )
+            }
+            Self::BrokenEscape { param } => write!(
+                f,
+                "{param}: a \\u escape stands for half a character, send both halves or the character itself"
+            ),
             Self::UnknownToolChoice { name } => {
-                write!(f, "tool_choice: no tool is named {name:?}, add it to tools")
+                write!(
+                    f,
+                    "tool_choice: no tool is named {}, add it to tools",
+                    excerpt(name)
+                )
             }
             Self::ToolChoiceWithoutTools => {
                 f.write_str("tool_choice: a call is demanded but tools is empty, add tools")
             }
+            Self::TooMany { param, most } => write!(f, "{param}: at most {most} are taken"),
+            Self::TooLarge { bytes, most } => write!(
+                f,
+                "the request is {bytes} bytes for the model, which takes at most {most}: \
+                 send fewer or smaller messages, pictures and files"
+            ),
             Self::TooSmall { param, least } => write!(f, "{param}: must be at least {least}"),
             Self::Unsupported { param, advice } => write!(f, "{param}: not supported, {advice}"),
         }
@@ -232,6 +312,8 @@ impl Error for EncodeError {}
 pub enum DecodeError {
     /// The answer is not JSON, or not a message with content and usage.
     NotAMessage(serde_json::Error),
+    /// The answer does not say what it used, and cannot be billed by it.
+    NoUsage,
     /// A tool call lacks its id or name.
     NamelessCall,
 }
@@ -240,6 +322,7 @@ impl fmt::Display for DecodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotAMessage(_) => f.write_str("the model's answer is not a message"),
+            Self::NoUsage => f.write_str("the model's answer does not say what it used"),
             Self::NamelessCall => {
                 f.write_str("the model's answer has a tool call without id or name")
             }
@@ -251,7 +334,7 @@ impl Error for DecodeError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::NotAMessage(error) => Some(error),
-            Self::NamelessCall => None,
+            Self::NoUsage | Self::NamelessCall => None,
         }
     }
 }

@@ -11,6 +11,9 @@
 //! Where Claude and OpenAI differ, the rule is one of three: translate, accept and say so
 //! ([`Encoded::ignored`], [`Encoded::adjusted`]), or refuse with the field's name
 //! ([`EncodeError::param`]).
+//! What Claude or Bedrock is known to refuse (an id used twice, a schema with alternatives at its
+//! root, a body over 25,000,000 bytes) is mended or refused here, before it costs a call; the time
+//! that takes grows with the length of the request and with nothing else.
 //!
 //! Start reading at [`encode()`]; the shapes of Claude's JSON are in [`claude`].
 //!
@@ -26,6 +29,8 @@
 //!     sampling: Sampling::Both,
 //!     prefill: true,
 //!     vision: true,
+//!     pdf: true,
+//!     forced_tool: true,
 //! };
 //! let request = ChatRequest::parse(
 //!     br#"{"model":"claude","messages":[{"role":"user","content":"Say hi"}]}"#,
@@ -70,7 +75,7 @@
 //! }
 //! decoder.finish(&mut chunks)?;
 //! assert!(decoder.is_complete());
-//! assert_eq!(decoder.usage().map(|usage| usage.output_tokens), Some(4));
+//! assert_eq!(decoder.final_usage().map(|usage| usage.output_tokens), Some(4));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 #![deny(missing_docs)]

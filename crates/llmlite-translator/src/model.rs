@@ -11,8 +11,12 @@ pub struct Model {
     pub sampling: Sampling,
     /// Whether the model continues an answer that the client began.
     pub prefill: bool,
-    /// Whether the model reads pictures and PDF files.
+    /// Whether the model reads pictures.
     pub vision: bool,
+    /// Whether the model reads PDF files.
+    pub pdf: bool,
+    /// Whether the model can be made to call a tool; one that cannot is left free to.
+    pub forced_tool: bool,
 }
 
 /// Which sampling settings a model takes.

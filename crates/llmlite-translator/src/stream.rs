@@ -3,11 +3,10 @@
 mod voice;
 
 use llmlite_openai::ChatChunk;
-use serde::Deserialize;
 use std::borrow::Cow;
 
-use crate::claude::event::{Event, EventDelta, EventError};
-use crate::claude::response::{AnswerBlock, Text, UsageFields};
+use crate::claude::event::{Event, EventDelta, EventError, EventKinds};
+use crate::claude::response::{AnswerBlock, Kind, Text, UsageFields};
 use crate::decode::{compact, finish_reason};
 use crate::error::StreamError;
 use crate::reply::{Reply, Stamp};
@@ -25,6 +24,7 @@ pub struct StreamDecoder {
     voice: Voice,
     phase: Phase,
     usage: Option<Usage>,
+    final_counts: FinalCounts,
     stop_reason: Option<String>,
     /// Calls whose arguments are still arriving.
     open_calls: Vec<OpenCall>,
@@ -40,6 +40,13 @@ enum Phase {
     Complete,
     /// The caller has asked for the last chunks.
     Finished,
+}
+
+/// Which counts are those that the bill will have.
+#[derive(Debug, Default)]
+struct FinalCounts {
+    input: bool,
+    output: bool,
 }
 
 #[derive(Debug)]
@@ -60,6 +67,7 @@ impl StreamDecoder {
             reply,
             phase: Phase::Open,
             usage: None,
+            final_counts: FinalCounts::default(),
             stop_reason: None,
             open_calls: Vec::new(),
             calls: 0,
@@ -88,9 +96,10 @@ impl StreamDecoder {
                 return self.block_start(event.index, event.content_block, out);
             }
             "content_block_stop" => self.block_stop(event.index, out),
-            "message_start" => self.count(event.message.and_then(|message| message.usage)),
+            // The output in it is a first guess.
+            "message_start" => self.count(event.message.and_then(|message| message.usage), false),
             "message_delta" => {
-                self.count(event.usage);
+                self.count(event.usage, true);
                 let reason = event.delta.and_then(|delta| delta.stop_reason);
                 self.stop_reason = reason
                     .map(|reason| reason.0.into_owned())
@@ -99,6 +108,8 @@ impl StreamDecoder {
             "message_stop" => {
                 if let Some(metrics) = event.invocation_metrics {
                     self.usage.get_or_insert_default().update_billed(&metrics);
+                    self.final_counts.input |= metrics.input_token_count.is_some();
+                    self.final_counts.output |= metrics.output_token_count.is_some();
                 }
                 self.complete(out);
             }
@@ -132,8 +143,19 @@ impl StreamDecoder {
     }
 
     /// The usage as far as it is known: the input from the first event, the rest at the end.
+    ///
+    /// The output is a first guess until [`StreamDecoder::final_usage`] is there.
     pub fn usage(&self) -> Option<Usage> {
         self.usage
+    }
+
+    /// The usage to bill: `None` until both input and output have been counted, the output by the
+    /// event that gives the stop reason or by Bedrock itself at the end.
+    ///
+    /// A stream may be complete without it.
+    pub fn final_usage(&self) -> Option<Usage> {
+        let counted = self.final_counts.input && self.final_counts.output;
+        self.usage.filter(|_| counted)
     }
 
     /// How many events were skipped because their type or place is unknown.
@@ -143,22 +165,8 @@ impl StreamDecoder {
 
     /// Decides about an event that does not have the shape of the known ones.
     fn unreadable(&mut self, event: &[u8], error: serde_json::Error) -> Result<(), StreamError> {
-        #[derive(Deserialize)]
-        struct Kind<'a> {
-            #[serde(borrow)]
-            r#type: Text<'a>,
-        }
         let known = match serde_json::from_slice::<Kind<'_>>(event) {
-            Ok(kind) => matches!(
-                kind.r#type.0.as_ref(),
-                "message_start"
-                    | "content_block_start"
-                    | "content_block_delta"
-                    | "content_block_stop"
-                    | "message_delta"
-                    | "message_stop"
-                    | "error"
-            ),
+            Ok(kind) => is_needed(&kind, event),
             Err(_) => true,
         };
         if known {
@@ -168,9 +176,11 @@ impl StreamDecoder {
         Ok(())
     }
 
-    fn count(&mut self, usage: Option<UsageFields>) {
+    fn count(&mut self, usage: Option<UsageFields>, is_final: bool) {
         if let Some(fields) = usage {
             self.usage.get_or_insert_default().update(&fields);
+            self.final_counts.input |= fields.input_tokens.is_some();
+            self.final_counts.output |= is_final && fields.output_tokens.is_some();
         }
     }
 
@@ -292,6 +302,25 @@ impl StreamDecoder {
         let reason = finish_reason(self.stop_reason.as_deref(), self.calls > 0);
         self.voice.end(out, reason);
         self.phase = Phase::Complete;
+    }
+}
+
+/// Whether an event of this kind, with the block or delta that it brings, says anything that the
+/// client or the bill needs.
+fn is_needed(kind: &Kind<'_>, event: &[u8]) -> bool {
+    match kind.r#type.as_ref().map(|kind| kind.0.as_ref()) {
+        Some("content_block_start" | "content_block_delta") => serde_json::from_slice(event)
+            .map_or(true, |kinds: EventKinds<'_>| {
+                let block = kinds.content_block.and_then(|block| block.r#type);
+                let delta = kinds.delta.and_then(|delta| delta.r#type);
+                block.is_none_or(|kind| AnswerBlock::is_used(&kind.0))
+                    && delta.is_none_or(|kind| EventDelta::is_used(&kind.0))
+            }),
+        Some(
+            "message_start" | "content_block_stop" | "message_delta" | "message_stop" | "error",
+        ) => true,
+        Some(_) => false,
+        None => true,
     }
 }
 

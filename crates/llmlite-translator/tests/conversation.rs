@@ -12,6 +12,7 @@ use llmlite_translator::{
 };
 use proptest::prelude::*;
 use serde_json::{Value, json};
+use std::collections::HashSet;
 use std::fs;
 use std::path::Path;
 
@@ -22,7 +23,22 @@ fn model() -> Model {
         sampling: Sampling::Both,
         prefill: true,
         vision: true,
+        pdf: true,
+        forced_tool: true,
     }
+}
+
+fn any_model() -> impl Strategy<Value = Model> {
+    let sampling = proptest::sample::select(vec![Sampling::Both, Sampling::OneOf, Sampling::None]);
+    let flags = any::<(bool, bool, bool, bool)>();
+    (sampling, flags).prop_map(|(sampling, (prefill, vision, pdf, forced_tool))| Model {
+        sampling,
+        prefill,
+        vision,
+        pdf,
+        forced_tool,
+        ..model()
+    })
 }
 
 #[test]
@@ -36,7 +52,7 @@ fn every_recorded_client_is_understood() {
             ChatRequest::parse(&body).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         let encoded = encode(&request, &model())
             .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-        keeps_the_rules(&encoded.body);
+        keeps_the_rules(&encoded.body, &model());
         seen += 1;
     }
     assert!(seen > 50, "only {seen} captures were found");
@@ -44,21 +60,26 @@ fn every_recorded_client_is_understood() {
 
 /// Claude's rules for a body.
 #[track_caller]
-fn keeps_the_rules(body: &[u8]) {
+fn keeps_the_rules(body: &[u8], model: &Model) {
     let body: Value = serde_json::from_slice(body).expect("the body is JSON");
     assert_eq!(body["anthropic_version"], "bedrock-2023-05-31");
     assert!(body["max_tokens"].as_u64().is_some_and(|tokens| tokens > 0));
     assert!(body.get("model").is_none() && body.get("stream").is_none());
+    settings_keep_the_rules(&body, model);
     let none = Vec::new();
     for tool in body["tools"].as_array().unwrap_or(&none) {
+        let schema = &tool["input_schema"];
         assert!(
-            is_plain(&tool["name"]) && tool["input_schema"]["type"] == "object",
+            is_plain(&tool["name"]) && schema["type"] == "object",
             "{tool}"
         );
+        let combiners = ["anyOf", "oneOf", "allOf"];
+        assert!(combiners.iter().all(|word| schema.get(word).is_none()));
     }
     let system = body["system"].as_array().unwrap_or(&none);
     system.iter().for_each(block_keeps_the_rules);
 
+    let mut seen = HashSet::new();
     let mut calls = Vec::new();
     let turns = body["messages"].as_array().expect("there are messages");
     assert!(!turns.is_empty());
@@ -77,11 +98,48 @@ fn keeps_the_rules(body: &[u8]) {
         );
         calls = ids(blocks, "tool_use", "id");
         assert!(
+            calls.iter().all(|id| seen.insert(id.clone())),
+            "each id is used once: {calls:?}"
+        );
+        assert!(
             calls.is_empty() || body["tools"].is_array(),
             "calls need tools"
         );
     }
     assert!(calls.is_empty(), "no call is left without a result");
+    assert!(
+        model.prefill || turns.last().is_some_and(|turn| turn["role"] == "user"),
+        "only some models continue"
+    );
+}
+
+#[track_caller]
+fn settings_keep_the_rules(body: &Value, model: &Model) {
+    let given = |field: &str| body.get(field).is_some();
+    match model.sampling {
+        Sampling::Both => {}
+        Sampling::OneOf => assert!(!(given("temperature") && given("top_p"))),
+        Sampling::None => {
+            assert!(!given("temperature") && !given("top_p") && !given("top_k"));
+        }
+    }
+    for field in ["temperature", "top_p"] {
+        let value = body[field].as_f64();
+        assert!(value.is_none_or(|value| (0.0..=1.0).contains(&value)));
+    }
+    let top_k = body["top_k"].as_i64();
+    assert!(top_k.is_none_or(|top_k| (1..=500).contains(&top_k)));
+
+    let choice = &body["tool_choice"];
+    let forced = matches!(choice["type"].as_str(), Some("any" | "tool"));
+    assert!(model.forced_tool || !forced, "{choice}");
+    assert!(choice.is_null() || given("tools"), "a choice needs tools");
+    let none = Vec::new();
+    let mut tools = body["tools"].as_array().unwrap_or(&none).iter();
+    assert!(
+        choice["type"] != "tool" || tools.any(|tool| tool["name"] == choice["name"]),
+        "{choice}"
+    );
 }
 
 #[track_caller]
@@ -164,27 +222,102 @@ fn message() -> impl Strategy<Value = Value> {
     ]
 }
 
+/// Schemas, of which Claude refuses some.
+fn schema() -> impl Strategy<Value = Value> {
+    let branch = prop_oneof![
+        Just(json!({ "required": ["a"] })),
+        Just(json!({ "properties": {} }))
+    ];
+    let branches = proptest::collection::vec(branch, 0..3);
+    let word = proptest::sample::select(vec!["anyOf", "oneOf", "allOf", "title"]);
+    let kind = proptest::sample::select(vec![json!("object"), Value::Null, json!("string")]);
+    prop_oneof![
+        Just(Value::Null),
+        Just(json!({})),
+        (kind, word, branches)
+            .prop_map(|(kind, word, branches)| json!({ "type": kind, word: branches })),
+    ]
+}
+
+fn tools() -> impl Strategy<Value = Value> {
+    proptest::collection::btree_map(name(), schema(), 0..3).prop_map(|tools| {
+        let tool = |(name, schema): (String, Value)| json!({ "function": { "name": name, "parameters": schema } });
+        tools.into_iter().map(tool).collect()
+    })
+}
+
+fn tool_choice() -> impl Strategy<Value = Value> {
+    let named = |name: String| json!({ "type": "function", "function": { "name": name } });
+    let allowed = |(names, mode): (Vec<String>, &str)| {
+        let tools: Vec<Value> = names
+            .into_iter()
+            .map(|name| json!({ "function": { "name": name } }))
+            .collect();
+        json!({ "type": "allowed_tools", "allowed_tools": { "mode": mode, "tools": tools } })
+    };
+    let mode = proptest::sample::select(vec!["auto", "required"]);
+    let word = proptest::sample::select(vec![
+        Value::Null,
+        json!("auto"),
+        json!("none"),
+        json!("required"),
+    ]);
+    prop_oneof![
+        4 => word,
+        1 => name().prop_map(named),
+        1 => (proptest::collection::vec(name(), 0..2), mode).prop_map(allowed),
+    ]
+}
+
 fn request() -> impl Strategy<Value = Value> {
-    let tools = proptest::collection::hash_set(name(), 0..3).prop_map(|names| {
-        let tool = |name: String| json!({ "function": { "name": name } });
-        names.into_iter().map(tool).collect::<Vec<_>>()
-    });
-    (proptest::collection::vec(message(), 0..8), tools)
-        .prop_map(|(messages, tools)| json!({ "model": "m", "messages": messages, "tools": tools }))
+    let messages = proptest::collection::vec(message(), 0..8);
+    let sampling = (
+        proptest::option::of(-1.0..2.0),
+        proptest::option::of(-1.0..2.0),
+        proptest::option::of(-1_i64..600),
+    );
+    let calls = (tools(), tool_choice(), any::<Option<bool>>());
+    (messages, sampling, calls).prop_map(
+        |(messages, (temperature, top_p, top_k), (tools, choice, parallel))| {
+            json!({
+                "model": "m", "messages": messages, "temperature": temperature, "top_p": top_p,
+                "top_k": top_k, "tools": tools, "tool_choice": choice,
+                "parallel_tool_calls": parallel,
+            })
+        },
+    )
+}
+
+/// Whether `error` is one that a request of the right shape may meet.
+fn is_understood(error: &EncodeError, request: &Value, model: &Model) -> bool {
+    match error {
+        EncodeError::NoUserMessage
+        | EncodeError::BlankLastMessage { .. }
+        | EncodeError::OrphanToolResult { .. } => true,
+        EncodeError::PrefillUnsupported { param } => {
+            let index = param.trim_matches(|char: char| !char.is_ascii_digit());
+            let message = index
+                .parse()
+                .map(|index: usize| &request["messages"][index]);
+            !model.prefill && message.is_ok_and(|message| message["role"] == "assistant")
+        }
+        EncodeError::UnknownToolChoice { .. } | EncodeError::ToolChoiceWithoutTools => {
+            !request["tool_choice"].is_null()
+        }
+        EncodeError::InvalidSchema { .. } | EncodeError::RootCombiner { .. } => request["tools"]
+            .as_array()
+            .is_some_and(|tools| !tools.is_empty()),
+        _ => false,
+    }
 }
 
 proptest! {
     #[test]
-    fn every_conversation_is_refused_or_keeps_the_rules(request in request()) {
+    fn every_conversation_is_refused_or_keeps_the_rules(request in request(), model in any_model()) {
         let parsed = ChatRequest::parse(request.to_string().as_bytes()).expect("the shape is right");
-        match encode(&parsed, &model()) {
-            Ok(encoded) => keeps_the_rules(&encoded.body),
-            Err(error) => prop_assert!(matches!(
-                error,
-                EncodeError::NoUserMessage
-                    | EncodeError::BlankLastMessage { .. }
-                    | EncodeError::OrphanToolResult { .. }
-            ), "{error}"),
+        match encode(&parsed, &model) {
+            Ok(encoded) => keeps_the_rules(&encoded.body, &model),
+            Err(error) => prop_assert!(is_understood(&error, &request, &model), "{error}"),
         }
     }
 

@@ -90,6 +90,8 @@ fn encoded(request: &str) -> Encoded {
         sampling: Sampling::Both,
         prefill: true,
         vision: true,
+        pdf: true,
+        forced_tool: true,
     };
     let request = ChatRequest::parse(request.as_bytes()).expect("the request can be read");
     encode(&request, &model).expect("the request can be translated")

@@ -12,6 +12,8 @@ fn model() -> Model {
         sampling: Sampling::Both,
         prefill: true,
         vision: true,
+        pdf: true,
+        forced_tool: true,
     }
 }
 
@@ -60,9 +62,26 @@ fn a_conversation_without_anything_to_answer_is_refused() {
     refused("[]",                                                                   "messages", "at least one user message");
     refused(r#"[{"role":"system","content":"x"}]"#,                                 "messages", "at least one user message");
     refused(r#"[{"role":"assistant","content":"x"}]"#,                              "messages", "at least one user message");
-    refused(r#"[{"role":"user","content":" "},{"role":"system","content":"x"}]"#,   "messages", "at least one user message");
     refused(r#"[{"role":"user","content":"\n\t "}]"#,                               "messages[0].content", "is empty");
-    refused(r#"[{"role":"user","content":"a"},{"role":"assistant","content":"b"},{"role":"user","content":[]}]"#, "messages[2].content", "is empty");
+    refused(r#"[{"role":"user","content":" "},{"role":"system","content":"x"}]"#,   "messages[0].content", "is empty");
+    refused(r#"[{"role":"user","content":" "},{"role":"assistant","content":"b"}]"#, "messages[0].content", "is empty");
+    let with = |end: &str| format!(r#"[{{"role":"user","content":"a"}},{{"role":"assistant","content":"b"}},{end}]"#);
+    refused(&with(r#"{"role":"user","content":[]}"#),                               "messages[2].content", "is empty");
+    refused(&with(r#"{"role":"user"},{"role":"assistant","content":" "}"#),         "messages[2].content", "is empty");
+    refused(&with(r#"{"role":"user"},{"role":"assistant","content":"c"}"#),         "messages[2].content", "is empty");
+    refused(&with(r#"{"role":"user"},{"role":"user"},{"role":"assistant"}"#),       "messages[3].content", "is empty");
+}
+
+#[test]
+#[rustfmt::skip]
+fn a_blank_message_among_others_of_the_user_does_no_harm() {
+    let says = |messages: &str| {
+        let (body, _) = encoded(&model(), messages, "");
+        body.pointer("/messages/0/content/0/text").and_then(Value::as_str).map(str::to_owned)
+    };
+    assert_eq!(says(r#"[{"role":"user","content":"a"},{"role":"user","content":" "}]"#).as_deref(), Some("a"));
+    assert_eq!(says(r#"[{"role":"user","content":" "},{"role":"user","content":"a"}]"#).as_deref(), Some("a"));
+    assert_eq!(says(r#"[{"role":"user"},{"role":"assistant","content":"b"},{"role":"user","content":"a"}]"#).as_deref(), Some("."));
 }
 
 #[test]
@@ -89,11 +108,16 @@ fn what_a_model_cannot_do_is_refused() {
     let image = r#"[{"role":"user","content":[{"type":"image_url","image_url":{"url":"data:image/png;base64,iVBORw0K"}}]}]"#;
     let pdf = r#"[{"role":"user","content":[{"type":"file","file":{"file_data":"JVBERi0xLjQK"}}]}]"#;
     refused_for(&blind, image, "", "messages[0].content[0]", "reads only text");
-    refused_for(&blind, pdf,   "", "messages[0].content[0]", "reads only text");
+    encoded(&blind, pdf, "");
+    let no_pdf = Model { pdf: false, ..model() };
+    refused_for(&no_pdf, pdf,  "", "messages[0].content[0]", "does not read PDF");
+    encoded(&no_pdf, image, "");
 
     let strict = Model { prefill: false, ..model() };
     let begun = r#"[{"role":"user","content":"a"},{"role":"assistant","content":"b"}]"#;
     refused_for(&strict, begun, "", "messages[1]", "does not continue");
+    let blanks = r#"[{"role":"user","content":"a"},{"role":"assistant","content":"b"},{"role":"assistant","content":""},{"role":"user","content":"c"},{"role":"assistant","content":"d"},{"role":"system","content":" "},{"role":"assistant"}]"#;
+    refused_for(&strict, blanks, "", "messages[4]", "does not continue");
     encoded(&strict, r#"[{"role":"user","content":"a"},{"role":"assistant","content":" "}]"#, "");
 }
 
@@ -177,6 +201,60 @@ fn a_field_without_effect_is_named() {
     check(r#","tools":[{"function":{"name":"f"},"cache_control":{"type":"ephemeral"}}]"#, "cache_control");
 }
 
+#[test]
+#[rustfmt::skip]
+fn a_field_of_a_message_without_effect_is_named() {
+    let check = |message: &str, field: &str| {
+        let messages = format!(r#"[{{"role":"user","content":"a"}},{message},{{"role":"user","content":"b"}}]"#);
+        assert_eq!(encoded(&model(), &messages, "").1.ignored, [field], "{message}");
+    };
+    check(r#"{"role":"user","content":"x","name":"n"}"#,                              "messages[].name");
+    check(r#"{"role":"user","content":"x","cache_control":{}}"#,                      "cache_control");
+    check(r#"{"role":"user","content":[{"type":"text","text":"x","cache_control":{}}]}"#, "cache_control");
+    check(r#"{"role":"assistant","tool_calls":[{"id":"c","function":{"name":"f"},"cache_control":{}}]}"#, "cache_control");
+    check(r#"{"role":"user","content":[{"type":"text","text":"x","prompt_cache_breakpoint":{"mode":"explicit"}}]}"#, "prompt_cache_breakpoint");
+    check(r#"{"role":"assistant","content":"x","thinking_blocks":[{"type":"thinking"}]}"#,  "messages[].thinking_blocks");
+    check(r#"{"role":"assistant","content":"x","reasoning_details":[{}]}"#,           "messages[].reasoning_details");
+}
+
+#[test]
+#[rustfmt::skip]
+fn a_format_that_becomes_an_instruction_is_named() {
+    let check = |format: &str, ignored: &[&str]| {
+        let (body, encoded) = encoded(&model(), HI, &format!(r#","response_format":{format}"#));
+        assert_eq!((encoded.ignored.as_slice(), encoded.adjusted.as_slice()), (ignored, ["response_format"].as_slice()), "{format}");
+        assert!(body.get("system").is_some(), "{body}");
+    };
+    check(r#"{"type":"json_object"}"#, &[]);
+    check(r#"{"type":"json_schema","json_schema":{"schema":{"type":"object"}}}"#, &[]);
+    check(r#"{"type":"json_schema","json_schema":{"schema":{"type":"object"},"strict":true}}"#, &["response_format.json_schema.strict"]);
+}
+
+#[test]
+fn a_message_repeats_little_of_the_client() {
+    let long = "é".repeat(50);
+    let excerpt = format!("\"{}\"…", "é".repeat(40));
+    let tools = |tool: &str| format!(r#","tools":[{tool}]"#);
+    let function = format!(r#"{{"function":{{"name":"{long}"}}}}"#);
+    refused_field(
+        &tools(&format!(r#"{{"type":"{long}"}}"#)),
+        "tools[0].type",
+        &excerpt,
+    );
+    refused_field(
+        &tools(&format!("{function},{function}")),
+        "tools[1].function.name",
+        &excerpt,
+    );
+    let choice = format!(r#","tool_choice":{{"type":"function",{}"#, &function[1..]);
+    let one = tools(r#"{"function":{"name":"f"}}"#);
+    refused_field(&format!("{one}{choice}"), "tool_choice", &excerpt);
+    let result = format!(r#"[{{"role":"tool","tool_call_id":"{long}"}}]"#);
+    refused(&result, "messages[0].tool_call_id", &excerpt);
+    let part = format!(r#"[{{"role":"user","content":[{{"type":"{long}"}}]}}]"#);
+    refused(&part, "messages[0].content[0]", &excerpt);
+}
+
 #[track_caller]
 fn check_sampling(
     sampling: Sampling,
@@ -214,6 +292,10 @@ fn sampling_follows_what_the_model_takes() {
     check_sampling(Both,    r#","temperature":1.5"#, [Some(1.0), None, None],            &[], &["temperature"]);
     check_sampling(Both,    r#","temperature":-1"#,  [Some(0.0), None, None],            &[], &["temperature"]);
     check_sampling(Both,    r#","top_p":7"#,         [None, Some(1.0), None],            &[], &["top_p"]);
+    check_sampling(Both,    r#","top_k":0"#,         [None, None, None],                 &[], &[]);
+    check_sampling(Neither, r#","top_k":-1"#,        [None, None, None],                 &[], &[]);
+    check_sampling(Both,    r#","top_k":500"#,       [None, None, Some(500.0)],          &[], &[]);
+    check_sampling(Both,    r#","top_k":501"#,       [None, None, Some(500.0)],          &[], &["top_k"]);
 }
 
 #[track_caller]
@@ -262,17 +344,4 @@ fn the_bytes_of_schemas_and_arguments_pass_unchanged() {
         body.contains(&format!(r#""input":{}"#, arguments.replace('\\', ""))),
         "{body}"
     );
-}
-
-#[test]
-fn nesting_without_end_does_not_crash() {
-    let deep = format!("{}1{}", r#"{"a":"#.repeat(200_000), "}".repeat(200_000));
-    let arguments = serde_json::to_string(&deep).expect("text is JSON");
-    let messages = format!(
-        r#"[{{"role":"user","content":"a"}},{{"role":"assistant","tool_calls":[{{"id":"c","function":{{"name":"f","arguments":{arguments}}}}}]}}]"#
-    );
-    let fields = format!(r#","tools":[{{"function":{{"name":"f","parameters":{deep}}}}}]"#);
-    let encoded =
-        encode(&request(&messages, &fields), &model()).unwrap_or_else(|error| panic!("{error}"));
-    assert!(encoded.body.len() > 2 * deep.len());
 }

@@ -107,6 +107,34 @@ fn usage_is_known_from_the_first_event_on() {
     assert_eq!(decoder.usage(), Some(billed));
 }
 
+#[track_caller]
+fn check_final(events: &[&str], want: Option<(u64, u64)>) {
+    let mut decoder = decoder();
+    fed(&mut decoder, events);
+    let counts = |usage: Usage| (usage.input_tokens, usage.output_tokens);
+    assert_eq!(decoder.final_usage().map(counts), want, "{events:?}");
+}
+
+#[test]
+#[rustfmt::skip]
+fn usage_is_final_when_the_output_was_counted_at_the_end() {
+    let counted = reason("end_turn");
+    let uncounted = r#"{"type":"message_delta","delta":{"stop_reason":"end_turn"},"usage":{"output_tokens":null}}"#;
+    let bill = r#"{"type":"message_stop","amazon-bedrock-invocationMetrics":{"inputTokenCount":8,"outputTokenCount":6}}"#;
+    let half = r#"{"type":"message_stop","amazon-bedrock-invocationMetrics":{"inputTokenCount":8}}"#;
+    check_final(&[],                           None);
+    check_final(&[START],                      None);
+    check_final(&[START, TEXT],                None);
+    check_final(&[START, TEXT, uncounted],     None);
+    check_final(&[START, TEXT, STOP],          None);
+    check_final(&[START, TEXT, half],          None);
+    check_final(&[TEXT, &counted, STOP],       None);
+    check_final(&[START, TEXT, &counted],      Some((9, 5)));
+    check_final(&[START, uncounted, bill],     Some((8, 6)));
+    check_final(&[TEXT, bill],                 Some((8, 6)));
+    check_final(&[START, &counted, bill],      Some((8, 6)));
+}
+
 #[test]
 fn finishing_twice_gives_the_usage_once() {
     let request = br#"{"model":"m","messages":[{"role":"user","content":"a"}],"stream":true,"stream_options":{"include_usage":true}}"#;
@@ -116,6 +144,8 @@ fn finishing_twice_gives_the_usage_once() {
         sampling: Sampling::None,
         prefill: false,
         vision: false,
+        pdf: false,
+        forced_tool: true,
     };
     let request = ChatRequest::parse(request).expect("the request can be read");
     let reply = encode(&request, &model)
@@ -197,6 +227,14 @@ fn what_is_new_is_skipped_and_what_is_broken_is_not() {
     check_event(r#"{"type":"content_block_delta","index":0,"delta":{"type":"new"}}"#,    true);
     check_event(r#"{"type":"content_block_delta","index":0,"delta":{}}"#,                true);
     check_event(r#"{"type":"content_block_start","index":0,"content_block":{"type":"new"}}"#, true);
+    check_event(r#"{"type":"content_block_delta","index":0,"delta":{"type":"new","text":{"a":1}}}"#, true);
+    check_event(r#"{"type":"content_block_delta","index":0,"delta":{"type":"citations_delta","text":[]}}"#, true);
+    check_event(r#"{"type":"content_block_start","index":0,"content_block":{"type":"new","text":7,"id":[]}}"#, true);
+    check_event(r#"{"type":"content_block_start","index":0,"content_block":{"type":"text","text":7}}"#, false);
+    check_event(r#"{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":{"a":1}}}"#, false);
+    check_event(r#"{"type":"content_block_delta","index":0,"delta":{"type":7}}"#,        false);
+    check_event(r#"{"type":"content_block_stop","index":"0"}"#,                          false);
+    check_event(r#"{"type":"message_delta","delta":{"type":"new","stop_reason":7}}"#,    false);
     check_event(r#"{"type":"content_block_delta","index":0,"delta":7}"#,                 false);
     check_event(r#"{"type":"content_block_start","index":0,"content_block":{"type":"tool_use"}}"#, false);
     check_event(r#"{"index":0}"#,                                                        false);
@@ -223,8 +261,38 @@ fn an_answer_that_is_no_message_is_an_error() {
             "{answer}"
         );
     }
-    let nameless = r#"{"content":[{"type":"tool_use","id":"a"}],"usage":{}}"#;
+    let nameless = r#"{"content":[{"type":"tool_use","id":"a"}],"usage":{"input_tokens":1,"output_tokens":1}}"#;
     assert!(matches!(check_answer(nameless), DecodeError::NamelessCall));
+    for usage in [
+        "{}",
+        r#"{"input_tokens":1}"#,
+        r#"{"output_tokens":1}"#,
+        r#"{"input_tokens":1,"output_tokens":null}"#,
+    ] {
+        let unbilled = format!(r#"{{"content":[],"stop_reason":"end_turn","usage":{usage}}}"#);
+        assert!(
+            matches!(check_answer(&unbilled), DecodeError::NoUsage),
+            "{usage}"
+        );
+    }
+}
+
+#[test]
+#[rustfmt::skip]
+fn a_block_of_a_new_kind_may_have_any_shape_and_a_known_one_may_not() {
+    let answer = |block: &str| format!(
+        r#"{{"content":[{{"type":"text","text":"a"}},{block},{{"type":"text","text":"b"}}],"usage":{{"input_tokens":1,"output_tokens":1}}}}"#
+    );
+    for new in [
+        r#"{"type":"hologram","text":{"a":1},"id":7,"name":[]}"#,
+        r#"{"type":"redacted_thinking","thinking":{}}"#,
+    ] {
+        let (completion, _) = decode(answer(new).as_bytes(), &Reply::default(), stamp()).expect(new);
+        assert_eq!(completion.choices[0].message.content.as_deref(), Some("ab"));
+    }
+    for broken in [r#"{"type":"text","text":{}}"#, r#"{"type":"tool_use","id":7}"#, r#"{"text":{}}"#, r#"{"type":1}"#, "7"] {
+        assert!(matches!(check_answer(&answer(broken)), DecodeError::NotAMessage(_)), "{broken}");
+    }
 }
 
 #[test]

@@ -3,7 +3,7 @@
 //! Told by the model's id, as nobody but a simulator should: here it is Bedrock that knows.
 
 use crate::{
-    conversation::{Conversation, Role, Thinking},
+    conversation::{Choice, Conversation, Role, Thinking},
     error::Refusal,
 };
 
@@ -18,6 +18,7 @@ const ONE_OF_TWO: [&str; 6] = [
 const NO_SAMPLING: [&str; 7] = [
     "opus-4-7", "opus-4-8", "sonnet-5", "opus-5", "haiku-5", "fable", "mythos",
 ];
+const NO_FORCED_TOOL: [&str; 2] = ["opus-5-5", "sonnet-5-5"];
 const NO_PREFILL: [&str; 2] = ["sonnet-4-6", "opus-4-6"];
 
 /// Which sampling settings a body carries.
@@ -50,6 +51,12 @@ pub(super) fn check(model: &str, talk: &Conversation, sampling: Sampling) -> Res
             "\"thinking.type.enabled\" is not supported for this model. Use \"thinking.type.adaptive\".",
         );
     }
+    let forced = matches!(talk.choice, Choice::Any | Choice::Tool(_));
+    if forced && is_one_of(&NO_FORCED_TOOL) {
+        return refuse(
+            "`tool_choice` forces tool use, which is not supported for this model. Use `auto` or `none`.",
+        );
+    }
     let thinks = talk.thinking != Thinking::Off;
     if thinks
         && sampling
@@ -74,4 +81,42 @@ pub(super) fn check(model: &str, talk: &Conversation, sampling: Sampling) -> Res
 
 fn refuse(message: impl Into<String>) -> Result<(), Refusal> {
     Err(Refusal::validation(message))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::wire::Dialect;
+    use serde_json::{Value, json};
+
+    #[track_caller]
+    fn check(model: &str, choice: &Value, taken: bool) {
+        let body = json!({
+            "anthropic_version": "bedrock-2023-05-31",
+            "max_tokens": 9,
+            "messages": [{"role": "user", "content": "hi"}],
+            "tools": [{"name": "add", "input_schema": {"type": "object"}}],
+            "tool_choice": choice,
+        });
+        let read = Dialect::Invoke.read(body.to_string().as_bytes(), model);
+        assert_eq!(read.is_ok(), taken, "{model} {choice}");
+    }
+
+    #[test]
+    #[rustfmt::skip]
+    fn the_newest_families_cannot_be_made_to_call_a_tool() {
+        let any = json!({"type": "any"});
+        let tool = json!({"type": "tool", "name": "add"});
+        let auto = json!({"type": "auto", "disable_parallel_tool_use": true});
+        let none = json!({"type": "none"});
+        for model in ["eu.anthropic.claude-opus-5-5", "anthropic.claude-sonnet-5-5"] {
+            check(model, &any,  false);
+            check(model, &tool, false);
+            check(model, &auto, true);
+            check(model, &none, true);
+        }
+        for model in ["anthropic.claude-haiku-5-5", "anthropic.claude-opus-5", "sim.claude"] {
+            check(model, &any,  true);
+            check(model, &tool, true);
+        }
+    }
 }

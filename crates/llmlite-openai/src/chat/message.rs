@@ -20,11 +20,16 @@ pub struct Message {
     pub name: Option<String>,
     /// Wish for a prompt cache breakpoint after this message, in Anthropic's form.
     pub cache_control: Option<Given>,
+    /// The model's signed thoughts of an earlier turn, as some gateways give them.
+    pub thinking_blocks: Option<Given>,
+    /// The same in the form of other gateways.
+    pub reasoning_details: Option<Given>,
 }
 
 /// Who speaks.
+///
+/// Exhaustive on purpose: whoever translates a conversation has to decide about a new speaker.
 #[derive(Debug, Clone)]
-#[non_exhaustive]
 pub enum Role {
     /// Instructions, whether sent as `system` or `developer`.
     System,
@@ -60,11 +65,12 @@ pub struct Part {
     pub kind: PartKind,
     /// Wish for a prompt cache breakpoint after this part, in Anthropic's form.
     pub cache_control: Option<Given>,
+    /// The same wish in OpenAI's form.
+    pub prompt_cache_breakpoint: Option<Given>,
 }
 
-/// What a part holds.
+/// What a part holds; exhaustive like [`Role`].
 #[derive(Debug, Clone)]
-#[non_exhaustive]
 pub enum PartKind {
     /// Text.
     Text(String),
@@ -106,6 +112,8 @@ struct RawMessage {
     tool_call_id: Option<String>,
     function_call: Option<Given>,
     cache_control: Option<Given>,
+    thinking_blocks: Option<Given>,
+    reasoning_details: Option<Given>,
 }
 
 impl<'de> Deserialize<'de> for Message {
@@ -122,6 +130,8 @@ impl<'de> Deserialize<'de> for Message {
                 content: raw.content,
                 name: raw.name,
                 cache_control: raw.cache_control,
+                thinking_blocks: raw.thinking_blocks,
+                reasoning_details: raw.reasoning_details,
             })
         })
     }
@@ -187,6 +197,7 @@ struct RawPart {
     file: Option<FilePart>,
     refusal: Option<String>,
     cache_control: Option<Given>,
+    prompt_cache_breakpoint: Option<Given>,
 }
 
 impl<'de> Deserialize<'de> for Part {
@@ -207,6 +218,7 @@ impl<'de> Deserialize<'de> for Part {
             Ok(Self {
                 kind,
                 cache_control: raw.cache_control,
+                prompt_cache_breakpoint: raw.prompt_cache_breakpoint,
             })
         })
     }

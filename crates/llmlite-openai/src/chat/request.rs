@@ -34,8 +34,9 @@ pub struct ChatRequest {
     pub temperature: Option<f64>,
     /// Nucleus sampling, 0 to 1.
     pub top_p: Option<f64>,
-    /// Not OpenAI's, but sent by many clients.
-    pub top_k: Option<u64>,
+    /// Sample from so many tokens only; not OpenAI's, but sent by many clients, some of which say
+    /// `0` or `-1` for all tokens.
+    pub top_k: Option<i64>,
     /// Texts at which the answer ends.
     pub stop: Option<Stop>,
     /// Functions that the model may call.
@@ -135,9 +136,8 @@ pub struct Stop(pub Vec<String>);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Given;
 
-/// Whether and how the answer must be JSON.
+/// Whether and how the answer must be JSON; exhaustive like [`super::message::Role`].
 #[derive(Debug, Clone)]
-#[non_exhaustive]
 pub enum ResponseFormat {
     /// Free text.
     Text,

@@ -18,9 +18,8 @@ pub struct Tool {
     pub cache_control: Option<Given>,
 }
 
-/// What kind of tool.
+/// What kind of tool; exhaustive like [`super::message::Role`].
 #[derive(Debug, Clone)]
-#[non_exhaustive]
 pub enum ToolKind {
     /// A function with JSON arguments.
     Function(Function),
@@ -45,9 +44,9 @@ pub struct Function {
     pub strict: Option<bool>,
 }
 
-/// Which function the model must, may or must not call.
+/// Which function the model must, may or must not call; exhaustive like
+/// [`super::message::Role`].
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum ToolChoice {
     /// The model decides.
     Auto,
@@ -78,6 +77,9 @@ pub struct ToolCall {
     pub r#type: FunctionTag,
     /// What was called.
     pub function: FunctionCall,
+    /// In a request: wish for a prompt cache breakpoint after this call, in Anthropic's form.
+    #[serde(skip)]
+    pub cache_control: Option<Given>,
 }
 
 /// The word `function`.
@@ -135,6 +137,7 @@ struct RawToolCall {
     id: String,
     r#type: Option<String>,
     function: Option<FunctionCall>,
+    cache_control: Option<Given>,
 }
 
 impl<'de> Deserialize<'de> for ToolCall {
@@ -148,6 +151,7 @@ impl<'de> Deserialize<'de> for ToolCall {
                 id: raw.id,
                 r#type: FunctionTag::Function,
                 function,
+                cache_control: raw.cache_control,
             })
         })
     }

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::response::{AnswerBlock, InvocationMetrics, Text, UsageFields};
+use super::response::{AnswerBlock, InvocationMetrics, Kind, Text, UsageFields};
 
 /// One event: the fields of all kinds, of which each kind has some.
 ///
@@ -33,6 +33,17 @@ pub struct Event<'a> {
     pub invocation_metrics: Option<InvocationMetrics>,
 }
 
+/// What is read of a block event that does not have the shape of the known ones.
+#[derive(Debug, Deserialize)]
+pub struct EventKinds<'a> {
+    /// The kind of its block.
+    #[serde(borrow)]
+    pub content_block: Option<Kind<'a>>,
+    /// The kind of what is new.
+    #[serde(borrow)]
+    pub delta: Option<Kind<'a>>,
+}
+
 /// The message that `message_start` announces.
 #[derive(Debug, Deserialize)]
 pub struct StartedMessage {
@@ -58,6 +69,13 @@ pub struct EventDelta<'a> {
     /// In `message_delta`: why the answer ended.
     #[serde(borrow)]
     pub stop_reason: Option<Text<'a>>,
+}
+
+impl EventDelta<'_> {
+    /// Whether deltas of this kind become part of a chunk.
+    pub fn is_used(kind: &str) -> bool {
+        matches!(kind, "text_delta" | "input_json_delta" | "thinking_delta")
+    }
 }
 
 /// What went wrong upstream.

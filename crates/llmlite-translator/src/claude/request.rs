@@ -22,7 +22,7 @@ pub struct MessagesBody<'a> {
     pub top_p: Option<f64>,
     /// Sample from so many tokens only.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub top_k: Option<u64>,
+    pub top_k: Option<i64>,
     /// Texts at which the answer ends.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub stop_sequences: Vec<&'a str>,

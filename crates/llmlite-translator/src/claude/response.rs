@@ -17,6 +17,27 @@ pub struct MessageAnswer<'a> {
     pub usage: UsageFields,
 }
 
+/// A whole answer whose blocks are still to be read, because one of them has an unknown shape.
+#[derive(Debug, Deserialize)]
+pub struct RawAnswer<'a> {
+    /// What Claude said, in order.
+    #[serde(borrow)]
+    pub content: Vec<&'a RawValue>,
+    /// Why the answer ended; an open set.
+    #[serde(borrow)]
+    pub stop_reason: Option<Text<'a>>,
+    /// What the answer used.
+    pub usage: UsageFields,
+}
+
+/// Something of which only the kind is read.
+#[derive(Debug, Deserialize)]
+pub struct Kind<'a> {
+    /// The kind; an open set.
+    #[serde(borrow)]
+    pub r#type: Option<Text<'a>>,
+}
+
 /// One block of an answer: the fields of all kinds, of which each kind has some.
 #[derive(Debug, Deserialize)]
 pub struct AnswerBlock<'a> {
@@ -38,6 +59,13 @@ pub struct AnswerBlock<'a> {
     /// Of `tool_use`: the arguments.
     #[serde(borrow)]
     pub input: Option<&'a RawValue>,
+}
+
+impl AnswerBlock<'_> {
+    /// Whether blocks of this kind become part of a completion.
+    pub fn is_used(kind: &str) -> bool {
+        matches!(kind, "text" | "thinking" | "tool_use")
+    }
 }
 
 /// Text that stays in the buffer it came in, unless it has escapes.

@@ -6,17 +6,24 @@ use std::borrow::Cow;
 use super::media::{self, Fault};
 use crate::claude::request::Block;
 use crate::error::EncodeError;
+use crate::model::Model;
 
 /// Reads contents and counts the pictures in them.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Reader {
     vision: bool,
+    pdf: bool,
     images: u32,
 }
 
 impl Reader {
-    pub(super) fn new(vision: bool) -> Self {
-        Self { vision, images: 0 }
+    /// A reader of what `model` can read.
+    pub(super) fn new(model: &Model) -> Self {
+        Self {
+            vision: model.vision,
+            pdf: model.pdf,
+            images: 0,
+        }
     }
 
     /// Pictures read so far.
@@ -131,7 +138,6 @@ impl Reader {
             PartKind::File(_) => "file",
             PartKind::Refusal(_) => "refusal",
             PartKind::Other { kind } => kind,
-            _ => "unknown",
         };
         Err(EncodeError::UnsupportedPart {
             param: path(),
@@ -172,8 +178,8 @@ impl Reader {
             Fault::UnknownType => EncodeError::UnknownFileType { param: param() },
             Fault::Remote | Fault::Unreadable => EncodeError::UnreadableData { param: param() },
         })?;
-        if !self.vision && media::is_pdf(&source) {
-            return Err(EncodeError::VisionUnsupported { param: path() });
+        if !self.pdf && media::is_pdf(&source) {
+            return Err(EncodeError::PdfUnsupported { param: path() });
         }
         Ok(Block::Document {
             source,

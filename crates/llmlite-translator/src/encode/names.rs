@@ -22,12 +22,13 @@ pub(super) fn tool_name(name: &str) -> Cow<'_, str> {
     Cow::Owned(mapped)
 }
 
-/// `id` as Claude takes it: unchanged if possible, else a hash.
-pub(super) fn call_id(id: &str) -> Cow<'_, str> {
-    if is_plain(id) {
-        return Cow::Borrowed(id);
+/// The `time`th use of `id` as Claude takes it: the first unchanged if possible, else a hash.
+pub(super) fn call_id(id: &str, time: u32) -> Cow<'_, str> {
+    match time {
+        0 | 1 if is_plain(id) => Cow::Borrowed(id),
+        0 | 1 => Cow::Owned(format!("call_{:032x}", hash(id))),
+        _ => Cow::Owned(format!("call_{:032x}", hash(&format!("{id} {time}")))),
     }
-    Cow::Owned(format!("call_{:032x}", hash(id)))
 }
 
 fn is_plain(text: &str) -> bool {

@@ -1,11 +1,31 @@
 //! The settings of a request: how long, how random, and what cannot be had at all.
 
 use llmlite_openai::ChatRequest;
-use llmlite_openai::chat::message::{Content, Message};
+use llmlite_openai::chat::message::{Content, Message, Part, Role};
+use llmlite_openai::chat::tool::ToolCall;
+use std::ops::RangeInclusive;
 
 use super::Notes;
 use crate::error::EncodeError;
 use crate::model::{Model, Sampling};
+
+/// The most that Claude takes.
+const MOST_TOP_K: i64 = 500;
+const MOST_MESSAGES: usize = 10_000;
+const MOST_TOOLS: usize = 512;
+
+/// Refuses lists that are longer than any real one.
+pub(super) fn refuse_long_lists(request: &ChatRequest) -> Result<(), EncodeError> {
+    let tools = request.tools.as_ref().map_or(0, Vec::len);
+    let lists = [
+        ("messages", request.messages.len(), MOST_MESSAGES),
+        ("tools", tools, MOST_TOOLS),
+    ];
+    match lists.into_iter().find(|(_, length, most)| length > most) {
+        Some((param, _, most)) => Err(EncodeError::TooMany { param, most }),
+        None => Ok(()),
+    }
+}
 
 /// Refuses the fields that would change the answer in a way that Claude cannot provide.
 pub(super) fn refuse_unsupported(request: &ChatRequest) -> Result<(), EncodeError> {
@@ -37,6 +57,7 @@ pub(super) fn refuse_unsupported(request: &ChatRequest) -> Result<(), EncodeErro
 pub(super) fn note_ignored(request: &ChatRequest, notes: &mut Notes) {
     let tier = request.service_tier.as_deref();
     let effort = request.reasoning_effort.as_deref();
+    let any = |has: fn(&Message) -> bool| request.messages.iter().any(has);
     #[rustfmt::skip]
     let ignored = [
         (request.seed.is_some(), "seed"),
@@ -55,8 +76,11 @@ pub(super) fn note_ignored(request: &ChatRequest, notes: &mut Notes) {
         (request.logit_bias.as_ref().is_some_and(|bias| !bias.is_empty()), "logit_bias"),
         (!matches!(tier, None | Some("auto" | "default")), "service_tier"),
         (!matches!(effort, None | Some("none")), "reasoning_effort"),
-        (request.messages.iter().any(|message| message.name.is_some()), "messages[].name"),
-        (asks_for_cache(request), "cache_control"),
+        (any(|message| message.name.is_some()), "messages[].name"),
+        (any(|message| message.thinking_blocks.is_some()), "messages[].thinking_blocks"),
+        (any(|message| message.reasoning_details.is_some()), "messages[].reasoning_details"),
+        (any(|message| parts(message).any(|part| part.prompt_cache_breakpoint.is_some())), "prompt_cache_breakpoint"),
+        (has_cache_control(request), "cache_control"),
     ];
     for (_, field) in ignored.into_iter().filter(|(given, _)| *given) {
         notes.ignore(field);
@@ -89,7 +113,7 @@ pub(super) fn max_tokens(
 pub(super) struct Sampled {
     pub(super) temperature: Option<f64>,
     pub(super) top_p: Option<f64>,
-    pub(super) top_k: Option<u64>,
+    pub(super) top_k: Option<i64>,
 }
 
 /// Drops what the model does not take and brings the rest into Claude's range.
@@ -97,7 +121,8 @@ pub(super) fn sampling(request: &ChatRequest, model: &Model, notes: &mut Notes) 
     let mut sampled = Sampled {
         temperature: request.temperature,
         top_p: request.top_p,
-        top_k: request.top_k,
+        // Clients say 0 or -1 for all tokens, which Claude says by silence.
+        top_k: request.top_k.filter(|top_k| *top_k > 0),
     };
     if model.sampling == Sampling::None {
         drop_field(&mut sampled.temperature, "temperature", notes);
@@ -108,8 +133,9 @@ pub(super) fn sampling(request: &ChatRequest, model: &Model, notes: &mut Notes) 
     {
         drop_field(&mut sampled.top_p, "top_p", notes);
     }
-    clamp(&mut sampled.temperature, "temperature", notes);
-    clamp(&mut sampled.top_p, "top_p", notes);
+    clamp(&mut sampled.temperature, 0.0..=1.0, "temperature", notes);
+    clamp(&mut sampled.top_p, 0.0..=1.0, "top_p", notes);
+    clamp(&mut sampled.top_k, 1..=MOST_TOP_K, "top_k", notes);
     sampled
 }
 
@@ -135,25 +161,47 @@ fn drop_field<T>(value: &mut Option<T>, field: &'static str, notes: &mut Notes) 
     }
 }
 
-fn clamp(value: &mut Option<f64>, field: &'static str, notes: &mut Notes) {
-    if let Some(value) = value
-        && !(0.0..=1.0).contains(value)
-    {
-        *value = value.clamp(0.0, 1.0);
-        notes.adjust(field);
-    }
+fn clamp<T: PartialOrd + Copy>(
+    value: &mut Option<T>,
+    range: RangeInclusive<T>,
+    field: &'static str,
+    notes: &mut Notes,
+) {
+    let Some(wish) = value.filter(|wish| !range.contains(wish)) else {
+        return;
+    };
+    let nearest = if wish < *range.start() {
+        range.start()
+    } else {
+        range.end()
+    };
+    *value = Some(*nearest);
+    notes.adjust(field);
 }
 
-fn asks_for_cache(request: &ChatRequest) -> bool {
+/// Whether a cache is asked for in Anthropic's form, anywhere.
+fn has_cache_control(request: &ChatRequest) -> bool {
+    let mut tools = request.tools.iter().flatten();
     let in_message = |message: &Message| {
         message.cache_control.is_some()
-            || matches!(&message.content, Some(Content::Parts(parts))
-                if parts.iter().any(|part| part.cache_control.is_some()))
+            || parts(message).any(|part| part.cache_control.is_some())
+            || calls(message).any(|call| call.cache_control.is_some())
     };
-    let in_tools = request
-        .tools
-        .iter()
-        .flatten()
-        .any(|tool| tool.cache_control.is_some());
-    in_tools || request.messages.iter().any(in_message)
+    tools.any(|tool| tool.cache_control.is_some()) || request.messages.iter().any(in_message)
+}
+
+fn parts(message: &Message) -> impl Iterator<Item = &Part> {
+    match &message.content {
+        Some(Content::Parts(parts)) => parts.as_slice(),
+        Some(Content::Text(_)) | None => &[],
+    }
+    .iter()
+}
+
+fn calls(message: &Message) -> impl Iterator<Item = &ToolCall> {
+    match &message.role {
+        Role::Assistant { tool_calls, .. } => tool_calls.as_slice(),
+        Role::System | Role::User | Role::Tool { .. } => &[],
+    }
+    .iter()
 }

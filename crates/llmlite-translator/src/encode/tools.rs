@@ -3,14 +3,14 @@
 use llmlite_openai::ChatRequest;
 use llmlite_openai::chat::message::{Message, Role};
 use llmlite_openai::chat::tool::{Function, Tool as OpenAiTool, ToolChoice as Choice, ToolKind};
-use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::collections::HashSet;
 
-use super::{Notes, names};
+use super::{Notes, names, schema};
 use crate::claude::request::{Tool, ToolChoice, ToolMode};
 use crate::error::EncodeError;
+use crate::model::Model;
 
 /// The tools as Claude takes them.
 #[derive(Debug, Default)]
@@ -24,6 +24,7 @@ pub(super) struct Tools<'a> {
 /// Translates tools and tool choice.
 pub(super) fn encode<'a>(
     request: &'a ChatRequest,
+    model: &Model,
     notes: &mut Notes,
 ) -> Result<Tools<'a>, EncodeError> {
     let offered = request.tools.as_deref().unwrap_or_default();
@@ -37,18 +38,26 @@ pub(super) fn encode<'a>(
     {
         notes.ignore("tools[].function.strict");
     }
-    let mode = mode(request.tool_choice.as_ref(), &functions)?;
+    let mut mode = mode(request.tool_choice.as_ref(), &functions)?;
+    if !model.forced_tool && matches!(mode, Some(ToolMode::Any | ToolMode::Tool { .. })) {
+        mode = Some(ToolMode::Auto);
+        notes.adjust("tool_choice");
+    }
     if matches!(mode, Some(ToolMode::None)) && called(&request.messages).next().is_none() {
         return Ok(Tools::default());
     }
-    let allowed = |name: &str| match &request.tool_choice {
-        Some(Choice::Allowed { names, .. }) => names.iter().any(|allowed| allowed == name),
-        _ => true,
+    let allowed: Option<HashSet<&str>> = match &request.tool_choice {
+        Some(Choice::Allowed { names, .. }) => Some(names.iter().map(String::as_str).collect()),
+        None | Some(Choice::Auto | Choice::None | Choice::Required | Choice::Function { .. }) => {
+            None
+        }
     };
+    let is_allowed = |name: &str| allowed.as_ref().is_none_or(|names| names.contains(name));
     let mut tools = Vec::with_capacity(functions.len());
+    // There is one function for each tool, so that this is the index in the client's list.
     for (index, function) in functions.iter().enumerate() {
-        if allowed(&function.name) {
-            tools.push(tool(function, index)?);
+        if is_allowed(&function.name) {
+            tools.push(tool(function, index, notes)?);
         }
     }
     Ok(Tools {
@@ -70,9 +79,10 @@ fn without_offer(request: &ChatRequest) -> Result<Tools<'_>, EncodeError> {
     }
     let mut seen = HashSet::new();
     let tools: Vec<Tool<'_>> = called(&request.messages)
-        .filter(|name| seen.insert(*name))
+        .map(names::tool_name)
+        .filter(|name| seen.insert(name.clone()))
         .map(|name| Tool {
-            name: names::tool_name(name),
+            name,
             description: None,
             input_schema: Cow::Owned(raw(r#"{"type":"object"}"#)),
         })
@@ -88,7 +98,7 @@ fn without_offer(request: &ChatRequest) -> Result<Tools<'_>, EncodeError> {
     })
 }
 
-/// The offered functions; their names are there and unique.
+/// The offered functions, one for each tool; their names are there and unique.
 fn functions(offered: &[OpenAiTool]) -> Result<Vec<&Function>, EncodeError> {
     let mut functions = Vec::with_capacity(offered.len());
     let mut seen = HashSet::with_capacity(offered.len());
@@ -102,7 +112,6 @@ fn functions(offered: &[OpenAiTool]) -> Result<Vec<&Function>, EncodeError> {
                     kind: kind.clone(),
                 });
             }
-            _ => continue,
         };
         let param = || format!("tools[{index}].function.name");
         if function.name.is_empty() {
@@ -124,7 +133,8 @@ fn mode<'a>(
     choice: Option<&'a Choice>,
     functions: &[&Function],
 ) -> Result<Option<ToolMode<'a>>, EncodeError> {
-    let known = |name: &str| match functions.iter().any(|function| function.name == name) {
+    let offered: HashSet<&str> = functions.iter().map(|offer| offer.name.as_str()).collect();
+    let known = |name: &str| match offered.contains(name) {
         true => Ok(()),
         false => Err(EncodeError::UnknownToolChoice {
             name: name.to_owned(),
@@ -146,7 +156,7 @@ fn mode<'a>(
             names.iter().try_for_each(|name| known(name))?;
             required.then_some(ToolMode::Any)
         }
-        _ => None,
+        None | Some(Choice::Auto) => None,
     })
 }
 
@@ -166,11 +176,13 @@ fn choice(mode: Option<ToolMode<'_>>, parallel: Option<bool>) -> Option<ToolChoi
     }
 }
 
-fn tool(function: &Function, index: usize) -> Result<Tool<'_>, EncodeError> {
-    let input_schema =
-        schema(function.parameters.as_deref()).ok_or_else(|| EncodeError::InvalidSchema {
-            param: format!("tools[{index}].function.parameters"),
-        })?;
+fn tool<'a>(
+    function: &'a Function,
+    index: usize,
+    notes: &mut Notes,
+) -> Result<Tool<'a>, EncodeError> {
+    let param = || format!("tools[{index}].function.parameters");
+    let input_schema = schema::of_arguments(function.parameters.as_deref(), &param, notes)?;
     Ok(Tool {
         name: names::tool_name(&function.name),
         description: function
@@ -181,36 +193,11 @@ fn tool(function: &Function, index: usize) -> Result<Tool<'_>, EncodeError> {
     })
 }
 
-/// The schema as the client wrote it, made an object schema where it says nothing; `None` when it
-/// says something else.
-fn schema(parameters: Option<&RawValue>) -> Option<Cow<'_, RawValue>> {
-    #[derive(Deserialize)]
-    struct Root<'a> {
-        #[serde(borrow)]
-        r#type: Option<&'a RawValue>,
-    }
-    const EMPTY: &str = r#"{"type":"object","properties":{}}"#;
-
-    let Some(parameters) = parameters else {
-        return Some(Cow::Owned(raw(EMPTY)));
-    };
-    let fields = parameters.get().strip_prefix('{')?;
-    let root: Root<'_> = serde_json::from_str(parameters.get()).ok()?;
-    match root.r#type.map(RawValue::get) {
-        Some(r#""object""#) => Some(Cow::Borrowed(parameters)),
-        Some(_) => None,
-        None if fields.trim_start() == "}" => Some(Cow::Owned(raw(EMPTY))),
-        None => RawValue::from_string(format!(r#"{{"type":"object",{fields}"#))
-            .ok()
-            .map(Cow::Owned),
-    }
-}
-
 /// The names of all tools that the history calls, in order.
 fn called(messages: &[Message]) -> impl Iterator<Item = &str> {
     let calls = messages.iter().filter_map(|message| match &message.role {
         Role::Assistant { tool_calls, .. } => Some(tool_calls),
-        _ => None,
+        Role::System | Role::User | Role::Tool { .. } => None,
     });
     calls.flatten().map(|call| call.function.name.as_str())
 }
