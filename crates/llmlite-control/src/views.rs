@@ -5,8 +5,8 @@
 use std::time::SystemTime;
 
 use llmlite_core::{
-    keys::ModelScope,
-    people::{KeyInfo, KeyStatus, Team, User},
+    keys::{KeyStatus, ModelScope},
+    people::{KeyInfo, Team, User},
     ports::reports::{GroupBy, UsageLine},
     usage::Tokens,
 };

@@ -13,8 +13,8 @@ use llmlite_control::{
 use llmlite_core::{
     catalogue::Catalogue,
     ids::KeyId,
+    keys::KeyStatus,
     money::Nanodollars,
-    people::KeyStatus,
     ports::{
         StoreError, clock::Clock, directory::Directory, keys::KeyStore, ledger::Ledger,
         reports::GroupBy,

@@ -4,13 +4,11 @@ use std::{collections::BTreeSet, fmt, sync::Arc, time::SystemTime};
 
 use hmac::{Hmac, KeyInit, Mac};
 use rand::{TryRng, rngs::SysRng};
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
-use crate::{
-    ids::{KeyId, TeamId, UserId},
-    people::KeyStatus,
-};
+use crate::ids::{KeyId, TeamId, UserId};
 
 const PREFIX: &str = "sk-llm-";
 const RANDOM_LEN: usize = 40;
@@ -227,6 +225,40 @@ impl ModelScope {
         match self {
             Self::All => true,
             Self::Only(names) => names.contains(model),
+        }
+    }
+}
+
+/// Whether a key can be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum KeyStatus {
+    /// It can.
+    Active,
+    /// Its time has run out.
+    Expired,
+    /// An administrator took it back.
+    Revoked,
+}
+
+impl KeyStatus {
+    /// The status at `now` of a key with these two dates.
+    pub fn at(now: SystemTime, expires: Option<SystemTime>, revoked: Option<SystemTime>) -> Self {
+        if revoked.is_some() {
+            Self::Revoked
+        } else if expires.is_some_and(|at| at <= now) {
+            Self::Expired
+        } else {
+            Self::Active
+        }
+    }
+
+    /// The word for tables.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Expired => "expired",
+            Self::Revoked => "revoked",
         }
     }
 }

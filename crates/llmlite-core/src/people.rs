@@ -2,11 +2,9 @@
 
 use std::time::SystemTime;
 
-use serde::{Deserialize, Serialize};
-
 use crate::{
     ids::{KeyId, TeamId, UserId},
-    keys::{KeyHash, ModelScope},
+    keys::{KeyHash, KeyStatus, ModelScope},
 };
 
 /// A group of users that is charged together.
@@ -31,40 +29,6 @@ pub struct User {
     pub team: Option<Team>,
     /// When they were created.
     pub created_at: SystemTime,
-}
-
-/// Whether a key can be used.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum KeyStatus {
-    /// It can.
-    Active,
-    /// Its time has run out.
-    Expired,
-    /// An administrator took it back.
-    Revoked,
-}
-
-impl KeyStatus {
-    /// The status at `now` of a key with these two dates.
-    pub fn at(now: SystemTime, expires: Option<SystemTime>, revoked: Option<SystemTime>) -> Self {
-        if revoked.is_some() {
-            Self::Revoked
-        } else if expires.is_some_and(|at| at <= now) {
-            Self::Expired
-        } else {
-            Self::Active
-        }
-    }
-
-    /// The word for tables.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Active => "active",
-            Self::Expired => "expired",
-            Self::Revoked => "revoked",
-        }
-    }
 }
 
 /// A virtual key as an administrator sees it: everything but the key.

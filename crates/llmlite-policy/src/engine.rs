@@ -5,8 +5,7 @@ use std::{fmt, sync::Arc, time::Duration};
 use llmlite_core::{
     catalogue::ServedModel,
     ids::{EventId, KeyId, TeamId, UserId},
-    keys::KeyGrant,
-    people::KeyStatus,
+    keys::{KeyGrant, KeyStatus},
     ports::clock::Clock,
     usage::{Ending, Tokens, UsageRecord},
 };
