@@ -17,6 +17,8 @@ use llmlite_core::{
     ports::{StoreError, clock::Clock, keys::KeyStore},
 };
 
+use crate::error::was_unasked;
+
 use self::{
     bounded::Bounded,
     breaker::{Breaker, Verdict},
@@ -146,34 +148,17 @@ impl CachedKeys {
         self.lock().next_epoch();
     }
 
-    async fn ask(
-        &self,
-        hash: &KeyHash,
-        flight: Arc<Flight>,
-    ) -> Result<Option<KeyGrant>, StoreError> {
-        let boarded = Boarded {
-            cache: self,
-            hash,
-            flight,
-        };
-        boarded
-            .flight
-            .outcome(|| self.load(hash, &boarded.flight))
-            .await
-    }
-
     async fn load(&self, hash: &KeyHash, flight: &Flight) -> Outcome {
-        let mut probe = Probe {
-            cache: self,
-            undecided: flight.is_probe(),
-        };
         let answer = self.store.find(hash).await;
         let now = self.clock.instant();
         let mut state = self.lock();
-        probe.undecided = false;
         match answer {
             Err(error @ StoreError::Unavailable(_)) => {
-                state.breaker.failed(now);
+                if !was_unasked(&error) {
+                    state.breaker.failed(now);
+                } else if flight.is_probe() {
+                    state.breaker.found_nothing_out(now);
+                }
                 match state.reserve(hash, now, self.config.stale) {
                     Some(grant) => Ok(Some(grant)),
                     None => Err(Arc::new(error)),
@@ -205,7 +190,16 @@ impl KeyStore for CachedKeys {
             Step::Refuse => Err(StoreError::Unavailable(
                 "it did not answer a moment ago".into(),
             )),
-            Step::Ask(flight) => self.ask(hash, flight).await,
+            Step::Ask(flight) => {
+                // Before anything is awaited, because from an await a caller may not come back.
+                let boarded = Boarded {
+                    cache: self,
+                    hash,
+                    flight,
+                };
+                let flight = &boarded.flight;
+                flight.outcome(|| self.load(hash, flight)).await
+            }
         }
     }
 }
@@ -283,6 +277,8 @@ impl Change {
 
 /// A caller who waits for a flight; the last one to leave takes the flight off the list, also
 /// when all of them hang up before it has landed.
+///
+/// A probe that is left half way has found nothing out, even when it was left before it asked.
 struct Boarded<'a> {
     cache: &'a CachedKeys,
     hash: &'a KeyHash,
@@ -291,21 +287,11 @@ struct Boarded<'a> {
 
 impl Drop for Boarded<'_> {
     fn drop(&mut self) {
-        self.cache.lock().flights.leave(self.hash, &self.flight);
-    }
-}
-
-/// A probe that is dropped half way has found nothing out; the next lookup may probe again.
-struct Probe<'a> {
-    cache: &'a CachedKeys,
-    undecided: bool,
-}
-
-impl Drop for Probe<'_> {
-    fn drop(&mut self) {
-        if self.undecided {
-            let now = self.cache.clock.instant();
-            self.cache.lock().breaker.probe_dropped(now);
+        let now = self.cache.clock.instant();
+        let mut state = self.cache.lock();
+        state.flights.leave(self.hash, &self.flight);
+        if self.flight.is_probe() && !self.flight.has_landed() {
+            state.breaker.found_nothing_out(now);
         }
     }
 }
@@ -317,3 +303,6 @@ impl fmt::Debug for CachedKeys {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

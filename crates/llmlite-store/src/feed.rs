@@ -1,5 +1,7 @@
 //! Hears of changes from the database, on a connection of its own.
 
+mod probe;
+
 use std::{fmt, future::poll_fn, mem, sync::Arc, task::Poll, time::Duration};
 
 use llmlite_core::ids::{KeyId, TeamId, UserId};
@@ -8,15 +10,18 @@ use tokio::{
     sync::Notify,
     time::{sleep, timeout},
 };
-use tokio_postgres::{AsyncMessage, Client, Config, Connection, NoTls, Notification};
+use tokio_postgres::{AsyncMessage, Client, Connection, Notification};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{info, warn};
 
 use crate::{
     cache::{CachedKeys, Change},
-    pool::CONNECT_TIMEOUT,
+    database::{CONNECT_TIMEOUT, Database},
+    error::said,
     store::Store,
 };
+
+use self::probe::{Probes, is_probe};
 
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
@@ -36,21 +41,21 @@ impl Store {
         tasks: &TaskTracker,
         stop: CancellationToken,
     ) {
-        let config = self.listener().clone();
+        let database = self.listener().clone();
         tasks.spawn(async move {
             tokio::select! {
                 () = stop.cancelled() => {}
-                () = follow(&config, &cache) => {}
+                () = follow(&database, &cache) => {}
             }
         });
     }
 }
 
-async fn follow(config: &Config, cache: &CachedKeys) {
+async fn follow(database: &Database, cache: &CachedKeys) {
     let mut pause = FIRST_PAUSE;
     loop {
         let connected = Notify::new();
-        let lost = listen(config, cache, &connected).await;
+        let lost = listen(database, cache, &connected).await;
         // A permit is left behind by a connection that got as far as listening.
         if timeout(Duration::ZERO, connected.notified()).await.is_ok() {
             pause = FIRST_PAUSE;
@@ -62,13 +67,13 @@ async fn follow(config: &Config, cache: &CachedKeys) {
 }
 
 /// Listens until the connection is lost, and says how.
-async fn listen(config: &Config, cache: &CachedKeys, connected: &Notify) -> Lost {
-    let (client, mut connection) = match timeout(CONNECT_TIMEOUT, config.connect(NoTls)).await {
+async fn listen(database: &Database, cache: &CachedKeys, connected: &Notify) -> Lost {
+    let (client, mut connection) = match timeout(CONNECT_TIMEOUT, database.connect()).await {
         Ok(Ok(both)) => both,
         Ok(Err(e)) => return Lost::from(e),
         Err(_) => return Lost::Silent("connecting"),
     };
-    let probes = Notify::new();
+    let probes = Probes::new();
     tokio::select! {
         lost = converse(&client, cache, connected, &probes) => lost,
         lost = receive(&mut connection, cache, &probes) => lost,
@@ -80,29 +85,34 @@ async fn converse(
     client: &Client,
     cache: &CachedKeys,
     connected: &Notify,
-    probes: &Notify,
+    probes: &Probes,
 ) -> Lost {
-    if let Err(lost) = say(client, LISTEN).await {
+    if let Err(lost) = say(client.batch_execute(LISTEN)).await {
         return lost;
     }
     // Whatever changed before this moment was not heard.
     cache.expire_everything();
     connected.notify_one();
     info!("the feed of key changes is connected");
+    let mut number = 0;
     loop {
         sleep(PROBE_EVERY).await;
-        if let Err(lost) = say(client, PROBE).await {
+        number += 1;
+        let payload = probes.payload(number);
+        if let Err(lost) = say(client.execute(PROBE, &[&payload])).await {
             return lost;
         }
-        if timeout(ANSWER_LIMIT, probes.notified()).await.is_err() {
+        if timeout(ANSWER_LIMIT, probes.heard(number)).await.is_err() {
             return Lost::Silent("waiting for a notification of its own");
         }
     }
 }
 
-async fn say(client: &Client, sql: &str) -> Result<(), Lost> {
-    match timeout(ANSWER_LIMIT, client.batch_execute(sql)).await {
-        Ok(Ok(())) => Ok(()),
+async fn say<T>(
+    statement: impl Future<Output = Result<T, tokio_postgres::Error>>,
+) -> Result<(), Lost> {
+    match timeout(ANSWER_LIMIT, statement).await {
+        Ok(Ok(_)) => Ok(()),
         Ok(Err(e)) => Err(Lost::from(e)),
         Err(_) => Err(Lost::Silent("waiting for an answer")),
     }
@@ -112,7 +122,7 @@ async fn say(client: &Client, sql: &str) -> Result<(), Lost> {
 async fn receive<S, T>(
     connection: &mut Connection<S, T>,
     cache: &CachedKeys,
-    probes: &Notify,
+    probes: &Probes,
 ) -> Lost
 where
     S: AsyncRead + AsyncWrite + Unpin,
@@ -123,9 +133,7 @@ where
             Ok(heard) => heard,
             Err(lost) => return lost,
         };
-        if heard.iter().any(|n| n.payload() == PROBE_PAYLOAD) {
-            probes.notify_one();
-        }
+        heard.iter().for_each(|n| probes.hear(n.payload()));
         let changes: Vec<Change> = heard.iter().filter_map(|n| change(n.payload())).collect();
         cache.apply(&changes);
     }
@@ -156,7 +164,7 @@ where
 
 /// Reads `virtual_keys 12`. What a newer schema says in another way concerns everything.
 fn change(payload: &str) -> Option<Change> {
-    if payload == PROBE_PAYLOAD {
+    if is_probe(payload) {
         return None;
     }
     let read = || {
@@ -181,10 +189,7 @@ enum Lost {
 
 impl From<tokio_postgres::Error> for Lost {
     fn from(error: tokio_postgres::Error) -> Self {
-        Self::Failed(match error.as_db_error() {
-            Some(said) => said.message().to_owned(),
-            None => error.to_string(),
-        })
+        Self::Failed(said(&error))
     }
 }
 
@@ -198,15 +203,13 @@ impl fmt::Display for Lost {
     }
 }
 
-const PROBE_PAYLOAD: &str = "probe";
-
 const LISTEN: &str = "\
 -- feed.listen
 LISTEN llmlite_changes";
 
 const PROBE: &str = "\
 -- feed.probe
-SELECT pg_notify('llmlite_changes', 'probe')";
+SELECT pg_notify('llmlite_changes', $1)";
 
 #[cfg(test)]
 mod tests {
@@ -225,6 +228,7 @@ mod tests {
         check("budgets 3", Some(Change::Anything));
         check("virtual_keys x", Some(Change::Anything));
         check("", Some(Change::Anything));
-        check("probe", None);
+        check("probe", Some(Change::Anything));
+        check(&Probes::new().payload(7), None);
     }
 }

@@ -9,6 +9,7 @@
 //! deadline, and each is a transaction of its own.
 
 mod cache;
+mod database;
 mod directory;
 mod error;
 mod feed;

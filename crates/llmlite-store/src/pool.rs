@@ -1,40 +1,19 @@
-//! Connections: how they are made, how long they may take, and when they are thrown away.
+//! Pools of connections: how long a statement may take, and when connections are thrown away.
 
 use std::{fmt, time::Duration};
 
-use deadpool_postgres::{
-    Client, Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime, Timeouts,
-};
+use deadpool_postgres::{Client, Object, Pool, Runtime, Timeouts};
 use llmlite_core::ports::StoreError;
 use tokio::time::timeout;
-use tokio_postgres::{Config, NoTls, Row, config::TargetSessionAttrs, types::ToSql};
+use tokio_postgres::{Row, types::ToSql};
 
-use crate::error::{StatementError, refused, unavailable};
+use crate::{
+    database::{CONNECT_TIMEOUT, Database},
+    error::{StatementError, refused, unavailable},
+};
 
 /// The values of a statement's parameters.
 pub(crate) type Params<'a> = &'a [&'a (dyn ToSql + Sync)];
-
-/// How long a connection may take to come about.
-pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
-
-/// Reads a database url, and adds what every connection of ours needs.
-///
-/// Keepalives find a server that vanished without a word; a read-only server is one that a
-/// failover has demoted.
-pub(crate) fn read_url(url: &str) -> Result<Config, StoreError> {
-    let mut config: Config = url
-        .parse()
-        .map_err(|e| refused(StatementError::new("connect", format!("database url: {e}"))))?;
-    config
-        .connect_timeout(CONNECT_TIMEOUT)
-        .tcp_user_timeout(Duration::from_secs(5))
-        .keepalives(true)
-        .keepalives_idle(Duration::from_secs(1))
-        .keepalives_interval(Duration::from_secs(1))
-        .keepalives_retries(5)
-        .target_session_attrs(TargetSessionAttrs::ReadWrite);
-    Ok(config)
-}
 
 /// One kind of use: a pool of its own, so that a slow flush cannot keep a lookup waiting.
 pub(crate) struct Lane {
@@ -50,22 +29,12 @@ pub(crate) struct LaneConfig {
 }
 
 impl Lane {
-    pub(crate) fn new(database: &Config, config: LaneConfig) -> Result<Self, StoreError> {
-        let mut database = database.clone();
-        let options = format!(
-            "{} -c statement_timeout={} -c lock_timeout=500 \
+    pub(crate) fn new(database: &Database, config: LaneConfig) -> Result<Self, StoreError> {
+        let manager = database.manager(&format!(
+            "-c statement_timeout={} -c lock_timeout=500 \
              -c idle_in_transaction_session_timeout=5000",
-            database.get_options().unwrap_or_default(),
             config.deadline.as_millis(),
-        );
-        database.options(options.trim());
-        let manager = Manager::from_config(
-            database,
-            NoTls,
-            ManagerConfig {
-                recycling_method: RecyclingMethod::Fast,
-            },
-        );
+        ));
         let pool = Pool::builder(manager)
             .max_size(config.connections.max(1))
             .runtime(Runtime::Tokio1)

@@ -99,11 +99,12 @@ const BY_MODEL: &str = report!(
     "sum(cost_nanodollars) DESC, model"
 );
 
-// What was deleted since keeps a line of its own, under its number.
+// What was deleted since keeps a line of its own, under its number. The names of keys need not
+// differ, so a key's number stands beside its name.
 
 const BY_KEY: &str = report!(
     "reports.by_key",
-    "coalesce(min(k.name), 'key ' || r.key_id)",
+    "coalesce(min(k.name) || ' (' || r.key_id || ')', 'key ' || r.key_id)",
     "LEFT JOIN virtual_keys k ON k.id = r.key_id",
     "r.key_id",
     "sum(cost_nanodollars) DESC, r.key_id"

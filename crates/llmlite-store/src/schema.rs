@@ -9,12 +9,12 @@ use std::{error::Error, fmt};
 
 use llmlite_core::ports::StoreError;
 use refinery::error::Kind;
-use tokio_postgres::{Client, NoTls};
+use tokio_postgres::Client;
 
 use crate::{
+    database::Database,
     error::{StatementError, refused, unavailable},
-    pool::read_url,
-    store::Store,
+    store::{Store, StoreConfig},
 };
 
 mod embedded {
@@ -32,19 +32,23 @@ pub struct Migrated {
     pub partitions: u32,
 }
 
-/// Brings the database at `url` up to date, and makes the ledger's partitions for the months
+/// Brings a database up to date, and makes the ledger's partitions for the months
 /// ahead. Several may run at once: one works, the others wait and find nothing left to do.
+///
+/// Takes an url or a whole [`StoreConfig`], of which the url and the CA file count.
 ///
 /// # Errors
 ///
 /// [`SchemaError::Newer`] when the database was migrated by a newer program,
 /// [`SchemaError::Changed`] when an applied migration differs from ours, and
 /// [`SchemaError::Store`] when the database cannot be reached or refuses.
-pub async fn migrate(url: &str) -> Result<Migrated, SchemaError> {
-    let mut config = read_url(url)?;
-    config.application_name("llmlite-migrate");
-    let (mut client, connection) = config
-        .connect(NoTls)
+pub async fn migrate(database: impl Into<StoreConfig>) -> Result<Migrated, SchemaError> {
+    let database = Database::new(&StoreConfig {
+        application: "llmlite-migrate".to_owned(),
+        ..database.into()
+    })?;
+    let (mut client, connection) = database
+        .connect()
         .await
         .map_err(|e| StatementError::database(MIGRATE, &e))?;
     // The connection is driven here and not in a task of its own: when the work is done, both

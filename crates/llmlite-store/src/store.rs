@@ -1,15 +1,27 @@
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
 
 use llmlite_core::ports::StoreError;
 use tokio_postgres::Row;
 
-use crate::pool::{Lane, LaneConfig, Params, read_url};
+use crate::{
+    database::Database,
+    pool::{Lane, LaneConfig, Params},
+};
 
 /// What a [`Store`] needs to know.
 #[derive(Clone)]
 pub struct StoreConfig {
     /// `postgres://user:password@host:port/database`, with the options that PostgreSQL knows.
+    ///
+    /// `sslmode=require` insists on TLS, `disable` does without, and `prefer`, which holds when
+    /// the url says nothing, takes TLS from a server that offers it.
+    /// With TLS the server's certificate and name are verified in either mode, as others do only
+    /// for `verify-full`, and a server that does not pass is refused: `prefer` does not go on
+    /// without.
     pub url: String,
+    /// A PEM file of certificate authorities that may vouch for the server, next to those of the
+    /// system. Not read when the url says `sslmode=disable`.
+    pub ca_file: Option<PathBuf>,
     /// What the connections are called in the database's own views.
     pub application: String,
     /// How many connections look keys up and change the directory.
@@ -19,10 +31,12 @@ pub struct StoreConfig {
 }
 
 impl StoreConfig {
-    /// The database at `url`, with four connections for lookups and one for what takes longer.
+    /// The database at `url`, with the system's certificate authorities, four connections for
+    /// lookups and one for what takes longer.
     pub fn new(url: impl Into<String>) -> Self {
         Self {
             url: url.into(),
+            ca_file: None,
             application: "llmlite".to_owned(),
             lookup_connections: 4,
             ledger_connections: 1,
@@ -30,10 +44,18 @@ impl StoreConfig {
     }
 }
 
+impl From<&str> for StoreConfig {
+    /// As [`StoreConfig::new`].
+    fn from(url: &str) -> Self {
+        Self::new(url)
+    }
+}
+
 impl fmt::Debug for StoreConfig {
     /// Never shows the url, which may hold a password.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("StoreConfig")
+            .field("ca_file", &self.ca_file)
             .field("application", &self.application)
             .field("lookup_connections", &self.lookup_connections)
             .field("ledger_connections", &self.ledger_connections)
@@ -50,7 +72,7 @@ struct Inner {
     lookups: Lane,
     long: Lane,
     /// For the connection that listens, which is none of the pools'.
-    listener: tokio_postgres::Config,
+    listener: Database,
 }
 
 impl Store {
@@ -62,10 +84,10 @@ impl Store {
     /// # Errors
     ///
     /// [`StoreError::Unavailable`] when nobody answers within two seconds;
-    /// [`StoreError::Refused`] when the url makes no sense or the database turns us away.
+    /// [`StoreError::Refused`] when the url or the CA file makes no sense, the database turns us
+    /// away, or it does not prove who it is.
     pub async fn connect(config: StoreConfig) -> Result<Self, StoreError> {
-        let mut database = read_url(&config.url)?;
-        database.application_name(&config.application);
+        let database = Database::new(&config)?;
         let lookups = Lane::new(
             &database,
             LaneConfig {
@@ -107,7 +129,7 @@ impl Store {
         self.0.long.rows(sql, params).await
     }
 
-    pub(crate) fn listener(&self) -> &tokio_postgres::Config {
+    pub(crate) fn listener(&self) -> &Database {
         &self.0.listener
     }
 }

@@ -1,7 +1,7 @@
 //! The cache: few questions, no revoked key, answers through an outage.
 #![allow(clippy::unwrap_used, reason = "a test that fails says where")]
 
-use std::{sync::Arc, time::Duration};
+use std::{pin::pin, sync::Arc, task::Poll, time::Duration};
 
 use async_trait::async_trait;
 use llmlite_core::{
@@ -148,6 +148,33 @@ async fn only_one_lookup_a_second_tries_a_database_that_is_away() {
         }
         assert_eq!(world.store.lookups(), 4 + second);
     }
+}
+
+#[tokio::test]
+async fn a_probe_that_is_dropped_before_it_could_ask_leaves_it_to_the_next() {
+    let world = world();
+    world.find().await;
+    world.store.set_down(true);
+    world.later(1_000);
+    for _ in 0..3 {
+        world.find().await;
+    }
+    world.later(1_000);
+    world.store.set_down(false);
+    let asked = world.store.lookups();
+    let mut probe = Box::pin(world.keys.find(&world.hash));
+    let plenty = Semaphore::new(1);
+    std::future::poll_fn(|cx| {
+        // A task that has used up its share of time finds everything pending.
+        while pin!(plenty.acquire()).poll(cx).is_ready() {}
+        assert!(probe.as_mut().poll(cx).is_pending());
+        Poll::Ready(())
+    })
+    .await;
+    assert_eq!(world.store.lookups(), asked);
+    drop(probe);
+    world.find().await;
+    assert_eq!(world.store.lookups(), asked + 1);
 }
 
 #[tokio::test]

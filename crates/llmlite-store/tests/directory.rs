@@ -57,7 +57,10 @@ async fn teams_and_users_are_found_by_name_and_taken_names_are_refused() {
         let again = store.create_user("ada@example.com", None).await;
         exists(again, "user \"ada@example.com\"");
         let orphan = store.create_user("x@example.com", Some(TeamId(999))).await;
-        assert!(matches!(orphan, Err(StoreError::Refused(_))), "{orphan:?}");
+        assert!(
+            matches!(orphan, Err(StoreError::InvalidData(_))),
+            "{orphan:?}"
+        );
     })
     .await;
 }

@@ -195,6 +195,40 @@ async fn odd_dates_land_in_the_default_partition_and_are_counted() {
 }
 
 #[tokio::test]
+async fn a_row_that_the_database_cannot_hold_is_told_from_a_statement_that_it_refuses() {
+    let database = postgres::fresh().await;
+    let store = database.store().await;
+    let mut nul = a_record(LATE);
+    nul.request_id = Arc::from("\0");
+    let spoiled = [a_record(LATE), nul];
+    let refused = store.flush(&spoiled).await;
+    assert!(
+        matches!(refused, Err(StoreError::InvalidData(_))),
+        "{refused:?}"
+    );
+    flush(&store, &spoiled[..1]).await;
+
+    let client = database.client().await;
+    let forbid = "ALTER TABLE usage_event ADD CHECK (output_tokens < 500)";
+    client.batch_execute(forbid).await.unwrap();
+    let mut forbidden = a_record(LATE);
+    forbidden.tokens.output = 500;
+    let refused = store.flush(&[forbidden]).await;
+    assert!(
+        matches!(refused, Err(StoreError::InvalidData(_))),
+        "{refused:?}"
+    );
+
+    let rename = "ALTER TABLE usage_event RENAME TO elsewhere";
+    client.batch_execute(rename).await.unwrap();
+    let refused = store.flush(&[a_record(LATE)]).await;
+    assert!(
+        matches!(refused, Err(StoreError::Refused(_))),
+        "{refused:?}"
+    );
+}
+
+#[tokio::test]
 async fn the_time_of_a_row_is_the_time_in_its_id() {
     let database = postgres::fresh().await;
     let client = database.client().await;

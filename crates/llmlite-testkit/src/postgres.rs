@@ -11,8 +11,10 @@ use std::{
     sync::{
         OnceLock,
         atomic::{AtomicU32, Ordering},
+        mpsc,
     },
     thread,
+    time::Duration,
 };
 
 use llmlite_dev_postgres::Shared;
@@ -89,17 +91,23 @@ impl TestDatabase {
 impl Drop for TestDatabase {
     fn drop(&mut self) {
         let drop_it = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name);
+        let (done, is_done) = mpsc::channel::<()>();
         // The test's own runtime cannot be waited for from here.
-        let thread = thread::spawn(move || {
+        thread::spawn(move || {
             block_on(async {
                 let admin = connect(&server().url()).await;
                 run(&admin, &drop_it).await;
             });
+            drop(done);
         });
         // A test that fails must fail with its own words.
-        drop(thread.join());
+        _ = is_done.recv_timeout(REMOVAL_LIMIT);
     }
 }
+
+/// The server removes a database only when no connection to any is half made, and this thread may
+/// be the one that has to go on making it; the server needs nobody to finish.
+const REMOVAL_LIMIT: Duration = Duration::from_secs(2);
 
 const TEST_PREFIX: &str = "llmlite_test_";
 

@@ -30,7 +30,8 @@ impl Default for Breaker {
 }
 
 impl Breaker {
-    /// May the caller ask the database? After [`Verdict::Probe`] it has to, and to report.
+    /// May the caller ask the database? After [`Verdict::Probe`] it has to report in any case, by
+    /// [`Breaker::found_nothing_out`] when it did not come to asking.
     pub(super) fn ask(&mut self, now: Instant) -> Verdict {
         match *self {
             Self::Closed { .. } => Verdict::Go,
@@ -55,7 +56,8 @@ impl Breaker {
         };
     }
 
-    pub(super) fn probe_dropped(&mut self, now: Instant) {
+    /// A probe came to no result; the next lookup may probe again.
+    pub(super) fn found_nothing_out(&mut self, now: Instant) {
         if *self == Self::Probing {
             *self = Self::Open { until: now };
         }
@@ -79,7 +81,7 @@ mod tests {
         let later = start + PAUSE;
         assert_eq!(breaker.ask(later), Verdict::Probe);
         assert_eq!(breaker.ask(later), Verdict::Spare);
-        breaker.probe_dropped(later);
+        breaker.found_nothing_out(later);
         assert_eq!(breaker.ask(later), Verdict::Probe);
         breaker.failed(later);
         assert_eq!(breaker.ask(later), Verdict::Spare);

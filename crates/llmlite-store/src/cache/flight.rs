@@ -27,6 +27,10 @@ impl Flight {
         self.probe
     }
 
+    pub(super) fn has_landed(&self) -> bool {
+        self.outcome.initialized()
+    }
+
     /// Waits for the outcome. One of those who wait runs `load`; when that one is dropped,
     /// another takes over.
     pub(super) async fn outcome<F: Future<Output = Outcome>>(
@@ -63,7 +67,7 @@ impl Flights {
     /// Called by each passenger. The flight goes when it has landed, or when this was the last:
     /// one reference is the list's and one the passenger's.
     pub(super) fn leave(&mut self, hash: &KeyHash, flight: &Arc<Flight>) {
-        let over = flight.outcome.initialized() || Arc::strong_count(flight) <= 2;
+        let over = flight.has_landed() || Arc::strong_count(flight) <= 2;
         if over && self.0.get(hash).is_some_and(|f| Arc::ptr_eq(f, flight)) {
             self.0.remove(hash);
         }
@@ -92,6 +96,7 @@ fn shared(error: &Arc<StoreError>) -> StoreError {
         StoreError::Exists { what } => StoreError::Exists { what: what.clone() },
         StoreError::Missing { what } => StoreError::Missing { what: what.clone() },
         StoreError::Corrupt { what } => StoreError::Corrupt { what },
+        StoreError::InvalidData(_) => StoreError::InvalidData(cause()),
         _ => StoreError::Refused(cause()),
     }
 }
