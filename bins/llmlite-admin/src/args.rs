@@ -22,6 +22,10 @@ pub(crate) struct Cli {
     )]
     pub(crate) database_url: Option<DatabaseUrl>,
 
+    /// A PEM file of certificate authorities for the database's TLS, next to the system's
+    #[arg(long, env = "LLMLITE_DATABASE_CA", value_name = "FILE", global = true)]
+    pub(crate) database_ca: Option<PathBuf>,
+
     /// Print JSON, for scripts
     #[arg(long, global = true)]
     pub(crate) json: bool,

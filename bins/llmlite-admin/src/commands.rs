@@ -11,32 +11,33 @@ use llmlite_core::catalogue::Catalogue;
 use llmlite_store::{Store, StoreConfig};
 
 use crate::{
-    args::{Cli, Command, DatabaseUrl},
+    args::{Cli, Command},
     failure::Failure,
     output::Output,
 };
 
 pub(crate) async fn run(cli: Cli, output: Output) -> Result<(), Failure> {
     let url = cli.database_url.ok_or(Failure::NoDatabaseUrl)?;
+    let database = StoreConfig {
+        application: "llmlite-admin".to_owned(),
+        url: url.reveal().to_owned(),
+        ca_file: cli.database_ca,
+        lookup_connections: 1,
+        ledger_connections: 1,
+    };
     match cli.command {
-        Command::Migrate => migrate::run(&url, output).await,
-        Command::Team(command) => team::run(command, &open(&url).await?, output).await,
-        Command::User(command) => user::run(command, &open(&url).await?, output).await,
-        Command::Key(command) => key::run(command, &open(&url).await?, output).await,
-        Command::Model(command) => model::run(command, &open(&url).await?, output).await,
-        Command::Usage(command) => usage::run(command, &open(&url).await?, output).await,
+        Command::Migrate => migrate::run(database, output).await,
+        Command::Team(command) => team::run(command, &open(database).await?, output).await,
+        Command::User(command) => user::run(command, &open(database).await?, output).await,
+        Command::Key(command) => key::run(command, &open(database).await?, output).await,
+        Command::Model(command) => model::run(command, &open(database).await?, output).await,
+        Command::Usage(command) => usage::run(command, &open(database).await?, output).await,
     }
 }
 
 /// Connects, and makes sure that this program and the schema fit.
-async fn open(url: &DatabaseUrl) -> Result<Store, Failure> {
-    let store = Store::connect(StoreConfig {
-        application: "llmlite-admin".to_owned(),
-        url: url.reveal().to_owned(),
-        lookup_connections: 1,
-        ledger_connections: 1,
-    })
-    .await?;
+async fn open(database: StoreConfig) -> Result<Store, Failure> {
+    let store = Store::connect(database).await?;
     store.check_schema().await?;
     Ok(store)
 }

@@ -23,6 +23,10 @@ pub(crate) struct Args {
     #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
     pub(crate) database_url: DatabaseUrl,
 
+    /// A PEM file of certificate authorities for the database's TLS, next to the system's
+    #[arg(long, env = "LLMLITE_DATABASE_CA", value_name = "FILE")]
+    pub(crate) database_ca: Option<PathBuf>,
+
     /// The secret that keys are hashed under: 32 random bytes in hexadecimal
     #[arg(long, env = "LLMLITE_KEY_PEPPER", hide_env_values = true, value_parser = Pepper::parse)]
     pub(crate) key_pepper: Pepper,

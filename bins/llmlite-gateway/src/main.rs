@@ -48,7 +48,12 @@ fn refuse(problem: &dyn Error) -> ExitCode {
 
 async fn run(args: Args) -> Result<ExitCode, Box<dyn Error>> {
     let clock = Arc::new(SystemClock);
-    let store = Store::connect(StoreConfig::new(&args.database_url.0)).await?;
+    let store = Store::connect(StoreConfig {
+        application: "llmlite-gateway".to_owned(),
+        ca_file: args.database_ca.clone(),
+        ..StoreConfig::new(&args.database_url.0)
+    })
+    .await?;
     store.check_schema().await?;
     store.check_pepper(&args.key_pepper).await?;
     let catalogue = Arc::new(catalogue(&args, &store).await?);

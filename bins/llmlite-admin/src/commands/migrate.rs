@@ -1,12 +1,12 @@
 //! `migrate`.
 
-use llmlite_store::Migrated;
+use llmlite_store::{Migrated, StoreConfig};
 use serde::Serialize;
 
-use crate::{args::DatabaseUrl, failure::Failure, output::Output};
+use crate::{failure::Failure, output::Output};
 
-pub(super) async fn run(url: &DatabaseUrl, output: Output) -> Result<(), Failure> {
-    let migrated = llmlite_store::migrate(url.reveal()).await?;
+pub(super) async fn run(database: StoreConfig, output: Output) -> Result<(), Failure> {
+    let migrated = llmlite_store::migrate(database).await?;
     let view = MigratedView::from(&migrated);
     output.answer(&view, || view.text())
 }
