@@ -10,8 +10,7 @@ use llmlite_core::{
     catalogue::{Catalogue, ServedCatalogue},
     ports::clock::SystemClock,
 };
-use llmlite_edge::{Config, Ports};
-use llmlite_http::Stop;
+use llmlite_edge::{Config, Ports, Stop};
 use llmlite_store::{CachedKeys, Store, StoreConfig};
 use tokio::{
     net::TcpListener,

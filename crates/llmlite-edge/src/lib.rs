@@ -18,3 +18,4 @@ mod routes;
 mod scrub;
 
 pub use app::{Config, Ended, Ports, serve};
+pub use llmlite_http::Stop;

@@ -127,11 +127,12 @@ async fn read_up_to(body: &mut Incoming, limit: usize, declared: u64) -> Result<
     Ok(first.unwrap_or_else(|| joined.freeze()))
 }
 
-/// Reads and throws away a body that nobody wants, within bounds: a client that is still sending
-/// when its connection is closed may never see the answer.
-pub async fn discard(mut body: Incoming, at_most: usize) {
+/// Reads and throws away a body that nobody wants: a client that is still sending when its
+/// connection is closed may never see the answer. It does so for five seconds, and for four times
+/// the bytes that a body may have.
+pub async fn discard(mut body: Incoming, limit: usize) {
     const LINGER: Duration = Duration::from_secs(5);
-    let mut left = at_most;
+    let mut left = limit.saturating_mul(4);
     let drained = timeout(LINGER, async {
         while let Some(Ok(frame)) = body.frame().await {
             let size = frame.data_ref().map_or(0, Bytes::len);

@@ -18,7 +18,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 use tracing::warn;
 
 use crate::{
-    error::{StatementError, refused, said},
+    error::{StatementError, refused},
     store::StoreConfig,
 };
 
@@ -85,7 +85,14 @@ impl fmt::Debug for Database {
 fn read_url(url: &str) -> Result<Config, StoreError> {
     let mut config: Config = url
         .parse()
-        .map_err(|e| wrong(format!("database url: {}", said(&e))))?;
+        // The driver quotes what it could not read, which may be a part of a password.
+        .map_err(|_| {
+            wrong(
+                "database url: it must be like postgres://user:password@host:port/database, with \
+                 options such as ?sslmode=require, and other characters percent-encoded"
+                    .to_owned(),
+            )
+        })?;
     config
         .connect_timeout(CONNECT_TIMEOUT)
         .tcp_user_timeout(Duration::from_secs(5))
