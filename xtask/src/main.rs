@@ -1,0 +1,133 @@
+//! The project's own commands: `cargo xtask dev`, `test`, `deps`, `clients`, `sim`, `bless`, `bench`.
+//!
+//! `dev` and `test` are the two that people need; the others are steps of theirs, or maintenance.
+
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a command talks to whoever typed it"
+)]
+
+mod clients;
+mod deps;
+mod dev;
+mod packages;
+mod process;
+mod test;
+mod workspace;
+
+use std::{
+    io,
+    process::{Command, ExitCode},
+};
+
+use clap::{Parser, Subcommand};
+
+use crate::workspace::root;
+
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", about)]
+struct Args {
+    #[command(subcommand)]
+    command: Task,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// Build and start everything on this machine, with a first key, and print a request to try.
+    Dev(dev::Args),
+    /// Run everything that must pass.
+    Test {
+        /// Formatting, lints, dependency rules and the libraries' own tests: a few minutes at most.
+        #[arg(long)]
+        fast: bool,
+    },
+    /// Check which crate may lean on which, that the pure crates build alone, and tidiness.
+    Deps,
+    /// Install the Python and Node.js client packages that the whole-system tests use.
+    Clients,
+    /// Run the Bedrock simulator alone. What follows goes to it: `cargo xtask sim --help`.
+    #[command(disable_help_flag = true)]
+    Sim {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
+    /// Rewrite the golden files from what the code does now; review the difference with git.
+    Bless,
+    /// Measure what a request costs, beside two yardsticks.
+    Bench {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
+}
+
+fn main() -> ExitCode {
+    let done = match Args::parse().command {
+        Task::Dev(args) => dev::run(&args),
+        Task::Test { fast } => test::run(fast),
+        Task::Deps => deps::run(),
+        Task::Clients => clients::run(),
+        Task::Sim { args } => sim(&args),
+        Task::Bless => bless(),
+        Task::Bench { args } => bench(&args),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn sim(args: &[String]) -> io::Result<()> {
+    process::run(
+        workspace::cargo()
+            .args(["run", "--quiet", "-p", "llmlite-bedrock-sim", "--"])
+            .args(args),
+    )
+}
+
+fn bless() -> io::Result<()> {
+    process::run(
+        workspace::cargo()
+            .args([
+                "test",
+                "--quiet",
+                "-p",
+                "llmlite-translator",
+                "--test",
+                "golden",
+            ])
+            .env("LLMLITE_BLESS", "1"),
+    )?;
+    println!("the golden files are rewritten; review them with git diff");
+    Ok(())
+}
+
+fn bench(args: &[String]) -> io::Result<()> {
+    process::run(workspace::cargo().args([
+        "build",
+        "--release",
+        "-p",
+        "llmlite-gateway",
+        "-p",
+        "llmlite-admin",
+        "-p",
+        "llmlite-bench",
+    ]))?;
+    let program = workspace::target()?.join("release/llmlite-bench");
+    process::run(Command::new(program).args(args).current_dir(root()))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Args::command().debug_assert();
+    }
+}
