@@ -9,7 +9,7 @@
 use std::{sync::Arc, time::Duration};
 
 use llmlite_core::{
-    catalogue::{Catalogue, ResidencyPolicy, ServedCatalogue},
+    catalogue::{Catalogue, Residency, ResidencyPolicy, ServedCatalogue},
     keys::KeyGrant,
     ports::{StoreError, backend::BackendErrorKind as Kind, clock::SystemClock},
     usage::{Ending, UsageRecord},
@@ -25,6 +25,9 @@ use tokio::{
     task::JoinHandle,
 };
 use tokio_util::task::TaskTracker;
+
+/// A model that can be called here only with a wider residency than is allowed.
+const FAR_AWAY: &str = "claude-haiku-5-5";
 
 struct Gateway {
     address: std::net::SocketAddr,
@@ -51,11 +54,11 @@ async fn start_with(
     grant(&mut granted);
     store.grant(hash, granted);
     let backend = Arc::new(ScriptedBackend::new(turns));
-    let catalogue = ServedCatalogue::new(
-        &Catalogue::embedded(),
-        &ResidencyPolicy::default(),
-        "eu-west-2",
-    );
+    let mut catalogue = Catalogue::embedded();
+    for model in catalogue.models.iter_mut().filter(|m| m.name == FAR_AWAY) {
+        model.routes.remove(&Residency::InRegion);
+    }
+    let catalogue = ServedCatalogue::new(&catalogue, &ResidencyPolicy::default(), "eu-west-2");
     let ports = Ports {
         keys: store.clone(),
         pepper: build::pepper(),
@@ -580,6 +583,30 @@ async fn a_key_sees_and_calls_only_its_models() {
         (answer.status, answer.code().as_str()),
         (404, "model_not_found")
     );
+    assert_eq!(gateway.backend.calls().len(), 0);
+}
+
+#[tokio::test]
+async fn a_model_that_is_too_far_away_is_not_listed_and_not_called() {
+    let gateway = start([]).await;
+    let list = gateway.get("/v1/models").await.body;
+    assert!(
+        list.contains("claude-opus-4-8") && !list.contains(FAR_AWAY),
+        "{list}"
+    );
+    let mut request = hello(false);
+    request["model"] = FAR_AWAY.into();
+    let by_path = gateway.get(&format!("/v1/models/{FAR_AWAY}")).await;
+    for answer in [gateway.chat(&request).await, by_path] {
+        assert_eq!(
+            (answer.status, answer.code().as_str()),
+            (403, "model_not_allowed")
+        );
+        let message = answer.json()["error"]["message"].to_string();
+        for word in ["eu", "in-region", "operator"] {
+            assert!(message.contains(word), "{message}");
+        }
+    }
     assert_eq!(gateway.backend.calls().len(), 0);
 }
 

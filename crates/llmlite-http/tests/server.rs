@@ -45,7 +45,12 @@ impl Handler for Echo {
         if request.uri().path() == "/endless" {
             return reply::json(StatusCode::OK, vec![b'x'; 64 << 20]);
         }
-        match body::read(request.into_body(), 1_000, Duration::from_millis(300)).await {
+        let limit = if request.uri().path() == "/big" {
+            1 << 20
+        } else {
+            1_000
+        };
+        match body::read(request.into_body(), limit, Duration::from_millis(300)).await {
             Ok(bytes) => reply::json(StatusCode::OK, bytes),
             Err(error) => reply::json(StatusCode::BAD_REQUEST, format!("{error:?}")),
         }
@@ -124,6 +129,9 @@ async fn a_body_is_read_within_its_bounds_and_no_further() {
     );
     let chunked = server.exchange(&chunked).await;
     assert!(chunked.ends_with("TooLarge { limit: 1000 }"), "{chunked}");
+    // Far beyond the limit, the client still gets to send it all, and then to read the answer.
+    let big = server.exchange(post("/big", &"x".repeat(3 << 20))).await;
+    assert!(big.ends_with("TooLarge { limit: 1048576 }"), "{big}");
     let slow = server
         .exchange("POST / HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 9\r\n\r\nhal")
         .await;
