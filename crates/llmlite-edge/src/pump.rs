@@ -92,6 +92,21 @@ enum End {
     Abandoned,
 }
 
+impl End {
+    /// Whether the model has stopped. It goes on when it was us who gave up.
+    fn is_the_models(&self) -> bool {
+        match self {
+            Complete => true,
+            Shutdown | Abandoned => false,
+            Failed(Failure::Backend(error)) => error.kind != BackendErrorKind::Timeout,
+            Failed(Failure::Stream(error)) => {
+                matches!(error, StreamError::Truncated | StreamError::Upstream { .. })
+            }
+            Failed(_) => false,
+        }
+    }
+}
+
 impl Pump {
     /// A pump, and where its client reads.
     pub(crate) fn new(
@@ -135,6 +150,8 @@ impl Pump {
             Abandoned => return,
         }
         self.send().await;
+        // The client's stream ends here, and with it its wait.
+        drop(self);
         if matches!(end, Complete) {
             // Whether it came in time or not, there is nothing more to do.
             drop(timeout(TAIL, events.next()).await);
@@ -215,17 +232,10 @@ impl Pump {
             Failed(_) | Abandoned => Ending::UpstreamFailed,
             Shutdown => Ending::Shutdown,
         };
-        match (self.decoder.final_usage(), end) {
-            (Some(usage), _) => self.meter.complete(usage, ending),
-            (None, Complete) => self.meter.uncounted(ending),
-            // Ours to give up, so the model goes on; what Bedrock breaks off has ended.
-            (None, Abandoned | Shutdown | Failed(Failure::Stream(StreamError::Malformed(_)))) => {
-                self.meter.abandoned(ending);
-            }
-            (None, Failed(Failure::Backend(error))) if error.kind == BackendErrorKind::Timeout => {
-                self.meter.abandoned(ending);
-            }
-            (None, Failed(_)) => self.meter.uncounted(ending),
+        match self.decoder.final_usage() {
+            Some(usage) => self.meter.complete(usage, ending),
+            None if end.is_the_models() => self.meter.uncounted(ending),
+            None => self.meter.abandoned(ending),
         }
     }
 
