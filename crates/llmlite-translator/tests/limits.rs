@@ -106,8 +106,9 @@ fn time_to_refuse(results: usize) -> Duration {
 #[test]
 fn results_are_matched_with_calls_in_time_that_grows_with_their_sum() {
     let (few, many) = (time_to_refuse(1), time_to_refuse(9_990));
-    // With their product it would be thousands of times.
-    assert!(many < 20 * few, "{few:?} became {many:?}");
+    // It is little more than once. A scan of the calls for each result makes it more than twenty
+    // times, which was tried; both are measured here, so the machine's speed does not count.
+    assert!(many < 5 * few, "{few:?} became {many:?}");
 }
 
 #[test]
