@@ -100,6 +100,11 @@ impl Gateway {
             .join("\n")
     }
 
+    /// Takes nothing of what it prints any more, as when whatever collects its log has died.
+    pub async fn stop_listening(&mut self) {
+        self.readers.shutdown().await;
+    }
+
     /// Asks it to stop, as the platform does before a new release.
     pub fn terminate(&self) {
         let pid = self

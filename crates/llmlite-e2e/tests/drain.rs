@@ -115,6 +115,24 @@ async fn usage_that_cannot_be_written_any_more_is_in_the_log_and_the_exit_status
 }
 
 #[tokio::test]
+async fn a_log_that_nobody_takes_holds_up_neither_an_answer_nor_a_row_nor_the_stop() {
+    let mut stack = Stack::start().await;
+    stack.gateway.stop_listening().await;
+    // A failure is logged, or would be.
+    let failed = stack
+        .client
+        .chat(&Stack::ask("[[sim:fault error500]]"))
+        .await;
+    assert_eq!(failed.status, StatusCode::BAD_GATEWAY);
+    let answer = stack.client.chat(&Stack::ask("hello")).await;
+    assert_eq!(answer.status, StatusCode::OK);
+    stack.gateway.terminate();
+    let status = stack.gateway.stopped().await;
+    assert!(status.success(), "{status}");
+    assert_eq!(stack.ledger.rows().await.len(), 2);
+}
+
+#[tokio::test]
 async fn a_gateway_that_drains_takes_no_new_connection() {
     let stack = Stack::with_args(&["--drain-seconds", "60"]).await;
     let mut streams = opened(&stack).await;

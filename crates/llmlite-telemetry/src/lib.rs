@@ -48,6 +48,9 @@ pub fn init(filter: &str, format: Format) -> Result<(), LogError> {
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(io::stderr)
+        // By default it complains on standard error that standard error cannot be written, and
+        // panics over that: the end of whatever task happened to log.
+        .log_internal_errors(false)
         .with_span_events(FmtSpan::NONE);
     let started = match format {
         Format::Json => lines.json().flatten_event(true).try_init(),
