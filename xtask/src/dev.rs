@@ -7,6 +7,7 @@ mod database;
 mod folder;
 mod greeting;
 mod http;
+mod leftovers;
 mod seed;
 mod service;
 mod stop;
@@ -73,8 +74,9 @@ struct House {
 ///
 /// When something cannot be built or started, or stops by itself.
 pub(crate) fn run(args: &Args) -> io::Result<()> {
-    check_port(args.port)?;
     let folder = Folder::open()?;
+    leftovers::stop(folder.path())?;
+    check_port(args.port)?;
     let programs = build(args.release)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

@@ -17,7 +17,7 @@ use tokio::{
     time::timeout,
 };
 
-use super::{PATIENCE, folder::Folder};
+use super::{PATIENCE, folder::Folder, leftovers};
 
 /// One of them.
 pub(crate) struct Service {
@@ -51,6 +51,9 @@ impl Service {
         let mut child = command
             .spawn()
             .map_err(|error| io::Error::new(error.kind(), format!("the {name}: {error}")))?;
+        if let Some(number) = child.id() {
+            leftovers::remember(folder.path(), name, number)?;
+        }
         let (announce, announcement) = oneshot::channel();
         let mut readers = JoinSet::new();
         if let Some(output) = child.stdout.take() {
