@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use crate::model::reasoning::Binding;
+
 /// A request as the model sees it.
 #[derive(Debug)]
 pub(crate) struct Conversation {
@@ -15,8 +17,12 @@ pub(crate) struct Conversation {
     /// Schema that the answer has to follow.
     pub(crate) schema: Option<Value>,
     pub(crate) max_tokens: u64,
+    /// Output tokens that the model's window has room for.
+    pub(crate) room: u64,
     pub(crate) stops: Vec<String>,
     pub(crate) thinking: Thinking,
+    /// What new thoughts are bound to, where the model binds them.
+    pub(crate) binding: Option<Binding>,
     /// How ids of tool calls begin in this dialect.
     pub(crate) call_prefix: &'static str,
 }
@@ -33,6 +39,8 @@ pub(crate) struct Turn {
 pub(crate) enum Role {
     User,
     Assistant,
+    /// A system prompt in mid-conversation, which the newest families take.
+    System,
 }
 
 #[derive(Debug)]
@@ -47,6 +55,7 @@ pub(crate) enum Block {
         text: String,
         media: Vec<Media>,
     },
+    /// Thoughts, or redacted ones.
     Thinking,
     /// A block that counts as input and means nothing here: a search result, a citation.
     Other,
@@ -67,6 +76,8 @@ pub(crate) struct Media {
 pub(crate) struct Tool {
     pub(crate) name: String,
     pub(crate) schema: Value,
+    /// Arguments follow the schema to the letter.
+    pub(crate) strict: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,15 +88,37 @@ pub(crate) enum Choice {
     None,
 }
 
+/// Whether the model thinks before it answers; `shown` tells thoughts from bare signatures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Thinking {
     Off,
     /// Always thinks.
-    Enabled,
+    Enabled {
+        shown: bool,
+    },
     /// Thinks when the prompt asks for it.
-    Adaptive,
-    /// As `Adaptive`, and shows a signature only.
-    Omitted,
+    Adaptive {
+        shown: bool,
+    },
+    /// As `Adaptive`, but over the results of tools only.
+    BetweenTools {
+        shown: bool,
+    },
+}
+
+impl Thinking {
+    pub(crate) fn is_off(self) -> bool {
+        matches!(self, Self::Off | Self::BetweenTools { .. })
+    }
+
+    pub(crate) fn shown(self) -> bool {
+        match self {
+            Self::Off => false,
+            Self::Enabled { shown } | Self::Adaptive { shown } | Self::BetweenTools { shown } => {
+                shown
+            }
+        }
+    }
 }
 
 impl Turn {
@@ -109,6 +142,23 @@ impl Block {
         }
     }
 
+    /// Its name in Claude's body.
+    pub(crate) fn kind(&self) -> &'static str {
+        match self {
+            Self::Text(_) => "text",
+            Self::Media(media) if media.kind.starts_with("image/") => "image",
+            Self::Media(_) => "document",
+            Self::ToolUse { .. } => "tool_use",
+            Self::ToolResult { .. } => "tool_result",
+            Self::Thinking => "thinking",
+            Self::Other => "search_result",
+        }
+    }
+
+    pub(crate) fn is_thinking(&self) -> bool {
+        matches!(self, Self::Thinking)
+    }
+
     pub(crate) fn is_result(&self) -> bool {
         matches!(self, Self::ToolResult { .. })
     }
@@ -125,6 +175,12 @@ impl Conversation {
     pub(crate) fn question(&self) -> Option<(usize, &Turn)> {
         self.user_turns()
             .find(|(_, turn)| turn.blocks.iter().any(|block| block.text().is_some()))
+    }
+
+    /// Results in the newest turn of the user.
+    pub(crate) fn fresh_results(&self) -> usize {
+        let newest = self.user_turns().next();
+        newest.map_or(0, |(_, turn)| turn.results())
     }
 
     /// Results of tools in the turns after `turn`.

@@ -23,10 +23,27 @@ impl Refusal {
     }
 
     /// The service's own failure of that name, in either spelling of its first letter.
-    pub(crate) fn named(kind: &str) -> Option<Self> {
+    ///
+    /// What follows the name is its message.
+    pub(crate) fn named(text: &str) -> Option<Self> {
+        let (kind, own) = match text.split_once(char::is_whitespace) {
+            Some((kind, message)) => (kind, Some(message.trim())),
+            None => (text, None),
+        };
         let same = |(name, ..): &&(&str, u16, &str)| name.eq_ignore_ascii_case(kind);
-        let (name, status, message) = FAILURES.iter().find(same)?;
-        Some(Self::new(*status, name, *message))
+        let (name, status, usual) = FAILURES.iter().find(same)?;
+        Some(Self::new(*status, name, own.unwrap_or(usual)))
+    }
+
+    /// Name and message, from which [`Refusal::named`] makes the same again.
+    pub(crate) fn text(&self) -> String {
+        let usual = FAILURES
+            .iter()
+            .any(|(_, _, message)| *message == self.message);
+        match usual {
+            true => self.kind.clone(),
+            false => format!("{} {}", self.kind, self.message),
+        }
     }
 }
 

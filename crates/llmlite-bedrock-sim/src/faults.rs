@@ -13,7 +13,8 @@ use crate::error::Refusal;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum Fault {
-    /// `error KIND`: an AWS exception with its own status instead of an answer.
+    /// `error KIND MESSAGE`: an AWS exception with its own status instead of an answer; without
+    /// a message it has its usual one.
     /// `throttle`, `error500` and `503` are short for the three usual ones.
     Error(String),
     /// `hang`: no answer at all, not even headers, until the client leaves.
@@ -36,6 +37,12 @@ pub enum Fault {
     ErrorFrame,
     /// `malformed`: a frame with a wrong checksum in the middle; a whole answer that is no JSON.
     Malformed,
+    /// `bad-utf8`: one of the model's events, or its whole answer, has a byte that is no UTF-8.
+    BadUtf8,
+    /// `bad-json`: one of the model's events, or its whole answer, ends too early.
+    BadJson,
+    /// `odd`: a block, a delta and an event of kinds that nobody knows, and then the answer.
+    Odd,
 }
 
 impl Fault {
@@ -61,7 +68,10 @@ impl FromStr for Fault {
         };
         let plain = |fault| argument.is_none().then_some(fault).ok_or_else(unknown);
         match word {
-            "error" => Refusal::named(&kind()?).map_or(Err(unknown()), |r| Ok(Self::Error(r.kind))),
+            "error" => match Refusal::named(&kind()?) {
+                Some(refusal) => Ok(Self::Error(refusal.text())),
+                None => Err(unknown()),
+            },
             "throttle" => plain(Self::throttle()),
             "error500" => plain(Self::Error("InternalServerException".to_owned())),
             "503" => plain(Self::Error("ServiceUnavailableException".to_owned())),
@@ -75,6 +85,9 @@ impl FromStr for Fault {
             "exception-first" => Ok(Self::ExceptionFirst(kind()?)),
             "error-frame" => plain(Self::ErrorFrame),
             "malformed" => plain(Self::Malformed),
+            "bad-utf8" => plain(Self::BadUtf8),
+            "bad-json" => plain(Self::BadJson),
+            "odd" => plain(Self::Odd),
             _ => Err(unknown()),
         }
     }
@@ -94,6 +107,9 @@ impl fmt::Display for Fault {
             Self::ExceptionFirst(kind) => write!(f, "exception-first {kind}"),
             Self::ErrorFrame => f.write_str("error-frame"),
             Self::Malformed => f.write_str("malformed"),
+            Self::BadUtf8 => f.write_str("bad-utf8"),
+            Self::BadJson => f.write_str("bad-json"),
+            Self::Odd => f.write_str("odd"),
         }
     }
 }
@@ -131,6 +147,9 @@ pub(crate) struct Mischief {
     pub(crate) first_pause: Option<Duration>,
     pub(crate) pause: Option<Duration>,
     pub(crate) midway: Option<Midway>,
+    pub(crate) spoil: Option<Spoil>,
+    /// Whether the answer has things of no known kind.
+    pub(crate) odd: bool,
 }
 
 /// What comes in place of an answer.
@@ -153,6 +172,31 @@ pub(crate) enum Midway {
     Malformed,
 }
 
+/// What is wrong with the text of one event, whose frame is right.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Spoil {
+    Utf8,
+    Json,
+}
+
+impl Spoil {
+    /// The text with a byte that is no UTF-8 at the end of its last string, or half of the text.
+    pub(crate) fn apply(self, text: &str) -> Vec<u8> {
+        let (front, back) = match self {
+            Self::Utf8 => text.split_at(text.rfind('"').unwrap_or(text.len())),
+            Self::Json => {
+                return text
+                    .as_bytes()
+                    .iter()
+                    .take(text.len() / 2)
+                    .copied()
+                    .collect();
+            }
+        };
+        [front.as_bytes(), b"\xff", back.as_bytes()].concat()
+    }
+}
+
 impl Mischief {
     /// Of two faults that exclude each other the first one counts.
     pub(crate) fn add(&mut self, fault: &Fault) {
@@ -171,6 +215,9 @@ impl Mischief {
             Fault::Exception(kind) => self.put_midway(Midway::Exception(kind.clone())),
             Fault::ErrorFrame => self.put_midway(Midway::ErrorFrame),
             Fault::Malformed => self.put_midway(Midway::Malformed),
+            Fault::BadUtf8 => self.spoil = self.spoil.or(Some(Spoil::Utf8)),
+            Fault::BadJson => self.spoil = self.spoil.or(Some(Spoil::Json)),
+            Fault::Odd => self.odd = true,
         }
     }
 
@@ -191,6 +238,7 @@ mod tests {
     fn a_fault_reads_back_as_it_was_written() {
         for text in [
             "error ModelTimeoutException",
+            "error ValidationException prompt is too long: 3 tokens > 2 maximum",
             "hang",
             "slow-first-token 250",
             "drip 20",
@@ -201,6 +249,9 @@ mod tests {
             "exception-first throttlingException",
             "error-frame",
             "malformed",
+            "bad-utf8",
+            "bad-json",
+            "odd",
         ] {
             assert_eq!(text.parse::<Fault>().unwrap().to_string(), text);
         }

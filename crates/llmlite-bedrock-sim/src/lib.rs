@@ -3,6 +3,7 @@
 //! It speaks the real wire forms (SigV4, event-stream frames, AWS error shapes) for
 //! `InvokeModel`, `InvokeModelWithResponseStream`, `Converse`, `ConverseStream` and `CountTokens`,
 //! checks what it is sent as Claude would, answers like a small model, and keeps the bill.
+//! What a family of models can do is told by the model's id.
 //! It shares no code with the gateway, because an oracle must not agree with a bug.
 //!
 //! Start with [`start`]; what it can be told is in [`Script`], [`faults`] and, for prompts, in
@@ -11,6 +12,7 @@
 pub use self::{
     bill::BillLine,
     faults::Fault,
+    model::reasoning::{seal, sign},
     record::RecordedRequest,
     script::{FaultRule, Script},
     sim::{Sim, start, start_on},

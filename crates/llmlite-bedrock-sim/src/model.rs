@@ -17,14 +17,21 @@ pub(crate) struct Answer {
     pub(crate) stop: Stop,
     /// At least one; thinking and the arguments of calls included.
     pub(crate) output_tokens: u64,
+    /// Those of them that are thinking, if there is any.
+    pub(crate) thinking_tokens: Option<u64>,
 }
 
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Said {
-    /// `text` is empty when the request wants thinking omitted.
+    /// `text` is empty when the request wants thinking omitted; the `tokens` are there still.
     Thinking {
         text: String,
         signature: String,
+        tokens: u64,
+    },
+    Redacted {
+        data: String,
+        tokens: u64,
     },
     Text(String),
     /// `input` is JSON, or the front of it when the token limit fell inside.
@@ -33,6 +40,8 @@ pub(crate) enum Said {
         name: String,
         input: String,
     },
+    /// Something of a kind that nobody knows.
+    Odd,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,7 +50,12 @@ pub(crate) enum Stop {
     ToolUse,
     MaxTokens,
     Sequence(String),
+    /// A reason by its name on the wire.
+    Named(String),
 }
+
+const REFUSAL: &str = "refusal";
+const WINDOW: &str = "model_context_window_exceeded";
 
 /// What the newest marked user text wishes for, and how many tools have answered since.
 pub(crate) fn wishes(talk: &Conversation) -> (Wishes, usize) {
@@ -65,40 +79,59 @@ pub(crate) fn forget_old_faults(talk: &Conversation, wishes: &mut Wishes) {
 
 /// Answers a conversation; `done` calls of the wished ones have their results already.
 pub(crate) fn answer(talk: &Conversation, wishes: &Wishes, done: usize) -> Answer {
-    let mut said = Vec::new();
-    let thinks = match talk.thinking {
-        Thinking::Off => false,
-        Thinking::Enabled => true,
-        Thinking::Adaptive | Thinking::Omitted => wishes.think,
-    };
-    if thinks {
-        said.push(reasoning::think(talk));
+    let mut said = thoughts(talk, wishes);
+    match &wishes.refuse {
+        Some(text) => said.push(Said::Text(text.clone())),
+        None => said.extend(rules::decide(talk, wishes, done)),
     }
-    said.extend(rules::decide(talk, wishes, done));
-    limit(said, talk)
+    let mut answer = limit(said, talk);
+    let wished = wishes.stop.as_deref();
+    let named = wished.or(wishes.refuse.as_ref().map(|_| REFUSAL));
+    if let (Some(name), Stop::EndTurn | Stop::ToolUse) = (named, &answer.stop) {
+        answer.stop = Stop::Named(name.to_owned());
+    }
+    answer
 }
 
-/// Lets the first stop sequence and the token limit end the answer, whichever comes first.
+/// What is thought before anything is said.
+fn thoughts(talk: &Conversation, wishes: &Wishes) -> Vec<Said> {
+    let (always, may) = match talk.thinking {
+        Thinking::Off => (false, false),
+        Thinking::Enabled { .. } => (!wishes.redact, true),
+        Thinking::Adaptive { .. } => (false, true),
+        Thinking::BetweenTools { .. } => (false, talk.fresh_results() > 0),
+    };
+    let shown = (always || may && wishes.think).then(|| reasoning::think(talk));
+    let redacted = (may && wishes.redact).then(|| reasoning::redact(talk));
+    shown.into_iter().chain(redacted).collect()
+}
+
+/// Lets the first stop sequence, the token limit or the window end the answer, whichever is first.
 fn limit(all: Vec<Said>, talk: &Conversation) -> Answer {
     let mut answer = Answer {
         said: Vec::with_capacity(all.len()),
         stop: Stop::EndTurn,
         output_tokens: 0,
+        thinking_tokens: None,
     };
+    let most = talk.max_tokens.min(talk.room);
     for mut said in all {
         let sequence = said.stop_at(&talk.stops);
-        let left = talk.max_tokens.saturating_sub(answer.output_tokens);
-        let cut = said.cut_to(left);
+        let cut = said.cut_to(most.saturating_sub(answer.output_tokens));
         answer.output_tokens += said.tokens();
-        if matches!(said, Said::Call { .. }) {
-            answer.stop = Stop::ToolUse;
+        match said {
+            Said::Call { .. } => answer.stop = Stop::ToolUse,
+            Said::Thinking { tokens, .. } | Said::Redacted { tokens, .. } => {
+                *answer.thinking_tokens.get_or_insert_default() += tokens;
+            }
+            Said::Text(_) | Said::Odd => {}
         }
         if !said.is_blank() {
             answer.said.push(said);
         }
         if cut || sequence.is_some() {
             let by_sequence = sequence.filter(|_| !cut).map(Stop::Sequence);
-            answer.stop = by_sequence.unwrap_or(Stop::MaxTokens);
+            answer.stop = by_sequence.unwrap_or_else(|| full(talk));
             break;
         }
     }
@@ -106,12 +139,20 @@ fn limit(all: Vec<Said>, talk: &Conversation) -> Answer {
     answer
 }
 
+fn full(talk: &Conversation) -> Stop {
+    match talk.room < talk.max_tokens {
+        true => Stop::Named(WINDOW.to_owned()),
+        false => Stop::MaxTokens,
+    }
+}
+
 impl Said {
     pub(crate) fn tokens(&self) -> u64 {
         match self {
-            Self::Thinking { text, .. } => tokens::count(text).max(1),
+            Self::Thinking { tokens, .. } | Self::Redacted { tokens, .. } => *tokens,
             Self::Text(text) => tokens::count(text),
             Self::Call { name, input, .. } => tokens::count(name) + tokens::count(input),
+            Self::Odd => 0,
         }
     }
 
@@ -136,9 +177,20 @@ impl Said {
             return false;
         }
         match self {
-            Self::Thinking { text, .. } | Self::Text(text) => {
-                text.truncate(tokens::cut(text, limit).len());
+            Self::Text(text) => text.truncate(tokens::cut(text, limit).len()),
+            Self::Thinking {
+                text,
+                signature,
+                tokens,
+            } => {
+                *tokens = limit;
+                if !text.is_empty() {
+                    text.truncate(tokens::cut(text, limit).len());
+                    *signature = reasoning::sign(text);
+                }
             }
+            Self::Redacted { tokens, .. } => *tokens = limit,
+            Self::Odd => {}
             Self::Call { name, input, .. } => {
                 let limit = limit.saturating_sub(tokens::count(name));
                 input.truncate(tokens::cut(input, limit).len());

@@ -22,7 +22,7 @@ use uuid::Uuid;
 
 use crate::{
     error::Refusal,
-    faults::Midway,
+    faults::{Midway, Mischief},
     service::{Call, Operation, Outcome, Service, facts::decoded},
     wire::{Dialect, Reply},
 };
@@ -110,7 +110,7 @@ async fn handle(service: &Service, request: hyper::Request<Incoming>) -> Respons
             if let Some(pause) = mischief.first_pause {
                 sleep(pause).await;
             }
-            whole(&request_id, &reply, mischief.midway, started.elapsed())
+            whole(&request_id, &reply, &mischief, started.elapsed())
         }
         Outcome::Stream {
             reply,
@@ -135,17 +135,21 @@ async fn handle(service: &Service, request: hyper::Request<Incoming>) -> Respons
 fn whole(
     request_id: &str,
     reply: &Reply,
-    midway: Option<Midway>,
+    mischief: &Mischief,
     latency: Duration,
 ) -> Response<SimBody> {
     let mut head = headed(200, request_id);
     if reply.dialect == Dialect::Invoke {
         head = counted(head, reply, latency);
     }
-    let text = Bytes::from(reply.whole(latency.as_millis()));
+    let text = reply.whole(latency.as_millis());
+    let text = match mischief.spoil {
+        Some(spoil) => Bytes::from(spoil.apply(&text)),
+        None => Bytes::from(text),
+    };
     let half = text.slice(..text.len() / 2);
     let length = Some(text.len() as u64);
-    let body = match midway {
+    let body = match &mischief.midway {
         Some(Midway::Cut) => SimBody::broken(half, length, Ending::Broken),
         Some(Midway::Stall) => SimBody::broken(half, length, Ending::Silent),
         Some(Midway::Truncate | Midway::Malformed) => SimBody::broken(half, None, Ending::Proper),

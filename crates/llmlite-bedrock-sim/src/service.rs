@@ -11,7 +11,7 @@ use crate::{
     bill::{Bill, BillLine},
     error::Refusal,
     faults::{Instead, Midway, Mischief},
-    model::{self, markers},
+    model::{self, Said, markers},
     record::{RecordedRequest, Records},
     script::{Playing, Script},
     wire::{
@@ -21,7 +21,7 @@ use crate::{
     },
 };
 
-use self::facts::{claude_name, count, input_tokens, labels};
+use self::facts::{claude_name, count, input_tokens, labels, make_room};
 
 pub(crate) mod facts;
 
@@ -183,7 +183,8 @@ impl Service {
         if let Some(instead) = mischief.instead {
             return instead.outcome(streamed);
         }
-        let request = dialect.read(call.body, call.model)?;
+        let mut request = dialect.read(call.body, call.model)?;
+        make_room(call.body, &mut request)?;
         let metadata = labels(call.parts, &request)?;
         let (mut wishes, done) = match self.playing().answer() {
             Some(text) => (markers::read(&text), 0),
@@ -199,7 +200,10 @@ impl Service {
         if let Some(instead) = mischief.take_instead(streamed) {
             return instead.outcome(streamed);
         }
-        let answer = model::answer(&request.talk, &wishes, done);
+        let mut answer = model::answer(&request.talk, &wishes, done);
+        if mischief.odd {
+            answer.said.insert(0, Said::Odd);
+        }
         let reply = self.reply(call, dialect, &request, answer);
         Ok(self.begin(call, reply, metadata, mischief, streamed))
     }

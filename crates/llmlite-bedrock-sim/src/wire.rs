@@ -9,19 +9,23 @@ use serde_json::Value;
 use crate::{
     conversation::Conversation,
     error::Refusal,
+    faults::Spoil,
     model::{Answer, Said, Stop},
 };
 
-use self::{cache::Usage, steps::Step};
+use self::{asked::Asked, cache::Usage, family::Family, steps::Step};
 
+mod asked;
 pub(crate) mod cache;
 pub(crate) mod converse;
-mod family;
+pub(crate) mod family;
 mod history;
 pub(crate) mod invoke;
+pub(crate) mod limits;
 mod media;
 mod node;
 pub(crate) mod steps;
+mod strict;
 
 /// Which of the two bodies a request carries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +38,7 @@ pub(crate) enum Dialect {
 #[derive(Debug)]
 pub(crate) struct Request {
     pub(crate) talk: Conversation,
+    pub(crate) family: &'static Family,
     pub(crate) prefix: cache::Prefix,
     /// Labels for the bill, where the body may carry them.
     pub(crate) metadata: Option<Value>,
@@ -63,6 +68,19 @@ impl Dialect {
     }
 }
 
+/// Refuses what the model would refuse, whichever body it came in.
+fn check(
+    model: &str,
+    family: &Family,
+    talk: &Conversation,
+    asked: &Asked<'_>,
+) -> Result<(), Refusal> {
+    limits::check(model, family, talk, asked)?;
+    history::check(talk)?;
+    strict::check(talk)?;
+    media::check(talk)
+}
+
 impl Reply {
     /// The answer in one piece.
     pub(crate) fn whole(&self, latency_ms: u128) -> String {
@@ -72,11 +90,16 @@ impl Reply {
         }
     }
 
-    /// The frame of one step; some steps have none in one of the dialects.
-    pub(crate) fn frame(&self, step: &Step, latency_ms: u128) -> Option<Bytes> {
+    /// The frame of one step, its text spoiled if need be; some steps have none in one dialect.
+    pub(crate) fn frame(
+        &self,
+        step: &Step,
+        latency_ms: u128,
+        spoil: Option<Spoil>,
+    ) -> Option<Bytes> {
         match self.dialect {
-            Dialect::Invoke => Some(invoke::render::frame(self, step, latency_ms)),
-            Dialect::Converse => converse::render::frame(self, step, latency_ms),
+            Dialect::Invoke => Some(invoke::render::frame(self, step, latency_ms, spoil)),
+            Dialect::Converse => converse::render::frame(self, step, latency_ms, spoil),
         }
     }
 
@@ -87,12 +110,13 @@ impl Reply {
 
 impl Stop {
     /// The name of the reason, which both dialects share.
-    fn reason(&self) -> &'static str {
+    pub(crate) fn reason(&self) -> &str {
         match self {
             Self::EndTurn => "end_turn",
             Self::ToolUse => "tool_use",
             Self::MaxTokens => "max_tokens",
             Self::Sequence(_) => "stop_sequence",
+            Self::Named(name) => name,
         }
     }
 
@@ -110,6 +134,7 @@ impl Said {
         match self {
             Self::Thinking { text, .. } | Self::Text(text) => text,
             Self::Call { input, .. } => input,
+            Self::Redacted { .. } | Self::Odd => "",
         }
     }
 }
@@ -124,6 +149,14 @@ fn padding(step: &Step) -> &'static str {
     const LETTERS: &str = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
     let length = step.nth.wrapping_mul(37) % (LETTERS.len() + 1);
     LETTERS.get(..length).unwrap_or_default()
+}
+
+/// The bytes of an event's text, spoiled if need be.
+fn spoiled(text: String, spoil: Option<Spoil>) -> Vec<u8> {
+    match spoil {
+        Some(spoil) => spoil.apply(&text),
+        None => text.into_bytes(),
+    }
 }
 
 /// The arguments of a call as an object; those that the token limit cut are lost.

@@ -18,6 +18,14 @@ pub(crate) struct Wishes {
     /// A JSON object, in the writer's own spelling.
     pub(crate) json: Option<String>,
     pub(crate) think: bool,
+    /// Thinking that comes redacted.
+    pub(crate) redact: bool,
+    /// Words before the calls of a turn.
+    pub(crate) preface: Option<String>,
+    /// What is said before the model refuses to go on.
+    pub(crate) refuse: Option<String>,
+    /// A stop reason by its name.
+    pub(crate) stop: Option<String>,
     /// Length of the answer in words.
     pub(crate) long: Option<usize>,
     pub(crate) faults: Vec<Result<Fault, UnknownFault>>,
@@ -85,6 +93,10 @@ impl Wishes {
             "say" => self.say = self.say.take().or(Some(text)),
             "json" => self.json = self.json.take().or_else(|| object(&text)),
             "think" => self.think = true,
+            "redact" => self.redact = true,
+            "preface" => self.preface = self.preface.take().or(Some(text)),
+            "refuse" => self.refuse = self.refuse.take().or(Some(text)),
+            "stop" => self.stop = self.stop.take().or(Some(text)),
             "long" => self.long = self.long.or_else(|| text.parse().ok()),
             "fault" => self.faults.push(text.parse()),
             _ => {}

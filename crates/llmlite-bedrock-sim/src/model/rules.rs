@@ -20,7 +20,8 @@ const LONG_WORD: usize = 5;
 pub(crate) fn decide(talk: &Conversation, wishes: &Wishes, done: usize) -> Vec<Said> {
     let calls = wished_calls(talk, wishes, done);
     if !calls.is_empty() {
-        return calls;
+        let preface = wishes.preface.iter().cloned().map(Said::Text);
+        return preface.chain(calls).collect();
     }
     let prompt = Prompt::of(talk);
     if let Some(tool) = forced(talk) {
@@ -255,10 +256,8 @@ fn schemas(text: &str) -> impl Iterator<Item = Value> {
 
 /// Some text that shows what arrived, so that a reader can tell that it did.
 fn prose(talk: &Conversation, prompt: &Prompt) -> String {
-    let newest = talk
-        .turns
-        .last()
-        .map_or(&[][..], |turn| turn.blocks.as_slice());
+    let newest = talk.user_turns().next();
+    let newest = newest.map_or(&[][..], |(_, turn)| turn.blocks.as_slice());
     let result = newest.iter().rev().find_map(|block| match block {
         Block::ToolResult { text, .. } => Some(text),
         _ => None,

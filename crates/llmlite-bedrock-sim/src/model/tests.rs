@@ -29,6 +29,8 @@ fn answer_to(body: &Value) -> Answer {
 fn shown(answer: &Answer) -> String {
     let said = answer.said.iter().map(|said| match said {
         Said::Thinking { .. } => "thinking".to_owned(),
+        Said::Redacted { .. } => "redacted".to_owned(),
+        Said::Odd => "odd".to_owned(),
         Said::Text(text) => text.clone(),
         Said::Call { name, input, .. } => format!("{name}({input})"),
     });
@@ -62,7 +64,7 @@ fn markers_say_what_is_answered() {
     let none = || json!({"tools": tools(&["add", "sub"]), "tool_choice": {"type": "none"}});
     let any = || json!({"tools": tools(&["add", "sub"]), "tool_choice": {"type": "any"}});
     let only_sub = || json!({"tools": tools(&["add", "sub"]), "tool_choice": {"type": "tool", "name": "sub"}});
-    let schema = || json!({"output_config": {"format": {"type": "json_schema", "schema": {"type": "object"}}}});
+    let schema = || json!({"output_config": {"format": {"type": "json_schema", "schema": {"type": "object", "additionalProperties": false}}}});
 
     check("[[sim:say good day]]",                                  json!({}), "good day");
     check("[[sim:say b64:Z29vZCBkYXk]]",                           json!({}), "good day");
@@ -83,6 +85,13 @@ fn markers_say_what_is_answered() {
     check("[[sim:say no]]",                                        json!({"thinking": {"type": "adaptive"}}), "no");
     check("[[sim:say no]]",                                        json!({"thinking": {"type": "enabled", "budget_tokens": 1024}}), "thinking | no");
     check("[[sim:think]] [[sim:say no]]",                          json!({}), "no");
+    check("[[sim:redact]] [[sim:say no]]",                         json!({}), "no");
+    check("[[sim:redact]] [[sim:say no]]",                         json!({"thinking": {"type": "adaptive"}}), "redacted | no");
+    check("[[sim:redact]] [[sim:say no]]",                         json!({"thinking": {"type": "enabled", "budget_tokens": 1024}}), "redacted | no");
+    check("[[sim:think]] [[sim:redact]] [[sim:say no]]",           json!({"thinking": {"type": "adaptive"}}), "thinking | redacted | no");
+    check("[[sim:preface Let me see.]] [[sim:say no]]",            json!({}), "no");
+    check("[[sim:preface Let me see.]] [[sim:call add {}]] [[sim:call sub {}]] [[sim:parallel]] [[sim:think]]",
+        json!({"thinking": {"type": "adaptive"}, "tools": tools(&["add", "sub"])}), "thinking | Let me see. | add({}) | sub({})");
 }
 
 #[test]
@@ -93,7 +102,7 @@ fn without_markers_the_rules_decide() {
     let four = || json!({"tools": tools(&["get_weather", "b", "c", "d"])});
     let none = || json!({"tools": tools(&["get_weather"]), "tool_choice": {"type": "none"}});
     let person = || json!({"output_config": {"format": {"type": "json_schema", "schema":
-        {"type": "object", "properties": {"first_name": {"type": "string"}, "age": {"type": "integer"}}}}}});
+        {"type": "object", "additionalProperties": false, "properties": {"first_name": {"type": "string"}, "age": {"type": "integer"}}}}}});
     let json_mode = || json!({"system": "answer with one JSON object and nothing else"});
     let prose = |text: &str| format!("You wrote: {text}. I am the simulator, so this short answer is all I have to say about it.");
 
@@ -168,6 +177,82 @@ fn stop_sequences_and_the_token_limit_end_the_answer() {
         let got = (shown(&answer), answer.stop.clone(), answer.output_tokens);
         assert_eq!(got, (want.to_owned(), stop, tokens), "{text}");
     }
+}
+
+#[test]
+#[rustfmt::skip]
+fn the_model_refuses_or_stops_for_the_reason_that_is_wished() {
+    let add = || json!({"tools": tools(&["add"])});
+    for (text, more, want, stop) in [
+        ("[[sim:refuse]]",                            json!({}),                "",          "refusal"),
+        ("[[sim:refuse I had begun]]",                json!({}),                "I had begun", "refusal"),
+        ("[[sim:refuse one two]]",                    json!({"max_tokens": 1}), "one",       "max_tokens"),
+        ("[[sim:call add {}]] [[sim:refuse]]",        add(),                    "",          "refusal"),
+        ("[[sim:stop pause_turn]] [[sim:say so]]",    json!({}),                "so",        "pause_turn"),
+        ("[[sim:stop odd_reason]] [[sim:call add]]",  add(),                    "add({})",   "odd_reason"),
+    ] {
+        let answer = answer_to(&body(text, more));
+        assert_eq!((shown(&answer).as_str(), answer.stop.reason()), (want, stop), "{text}");
+        assert!(answer.output_tokens > 0, "{text}");
+    }
+}
+
+#[test]
+fn thinking_is_a_part_of_the_output_whether_it_is_shown_or_not() {
+    let thinking = |more: Value| {
+        let mut request = body("[[sim:think]] [[sim:say yes]]", json!({"thinking": more}));
+        request["max_tokens"] = 40.into();
+        answer_to(&request)
+    };
+    let shown = thinking(json!({"type": "adaptive", "display": "summarized"}));
+    let hidden = thinking(json!({"type": "adaptive", "display": "omitted"}));
+    for answer in [&shown, &hidden] {
+        let thought = answer.thinking_tokens.unwrap();
+        assert_eq!(
+            (answer.output_tokens, answer.stop.clone()),
+            (thought + 1, Stop::EndTurn)
+        );
+        let Said::Thinking {
+            text, signature, ..
+        } = &answer.said[0]
+        else {
+            panic!("it thinks first: {:?}", answer.said)
+        };
+        assert!(reasoning::is_genuine(text, signature), "{text}");
+    }
+    assert_eq!(shown.thinking_tokens, hidden.thinking_tokens);
+    assert_eq!(answer_to(&body("hi", json!({}))).thinking_tokens, None);
+}
+
+#[test]
+fn a_thought_that_the_token_limit_cuts_is_signed_as_it_stands() {
+    let more = json!({"max_tokens": 5, "thinking": {"type": "adaptive"}});
+    let answer = answer_to(&body("[[sim:think]]", more));
+    let [
+        Said::Thinking {
+            text,
+            signature,
+            tokens,
+        },
+    ] = answer.said.as_slice()
+    else {
+        panic!("nothing but thought: {:?}", answer.said)
+    };
+    assert!(reasoning::is_genuine(text, signature) && !text.is_empty());
+    assert_eq!((*tokens, answer.stop), (5, Stop::MaxTokens));
+}
+
+#[test]
+fn the_window_ends_an_answer_that_outgrows_it() {
+    let body = body("[[sim:long 50]]", json!({})).to_string();
+    let mut talk = Dialect::Invoke
+        .read(body.as_bytes(), "sim.claude")
+        .unwrap()
+        .talk;
+    talk.room = 7;
+    let (wishes, done) = wishes(&talk);
+    let answer = answer(&talk, &wishes, done);
+    assert_eq!((answer.output_tokens, answer.stop.reason()), (7, WINDOW));
 }
 
 #[test]

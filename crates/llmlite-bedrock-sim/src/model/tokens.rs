@@ -5,6 +5,8 @@
 
 /// Bytes of a request's body that make one input token.
 const BYTES_PER_TOKEN: u64 = 4;
+/// Few tokens of any text have more.
+const MOST_BYTES_PER_TOKEN: u64 = 6;
 const LETTERS: usize = 6;
 
 /// The tokens of `text`, in order; together they are `text` again.
@@ -34,7 +36,12 @@ pub(crate) fn cut(text: &str, limit: u64) -> &str {
 pub(crate) fn input(body: usize, media: &[usize]) -> u64 {
     let data: usize = media.iter().sum();
     let text = of_bytes(body.saturating_sub(data)).max(1);
-    text + media.iter().map(|bytes| media_tokens(*bytes)).sum::<u64>()
+    text + media.iter().copied().map(of_media).sum::<u64>()
+}
+
+/// So many tokens these certainly are, by whatever tokeniser: no reason to refuse for less.
+pub(crate) fn at_least(tokens: u64) -> u64 {
+    tokens * BYTES_PER_TOKEN / MOST_BYTES_PER_TOKEN
 }
 
 pub(crate) fn of_bytes(bytes: usize) -> u64 {
@@ -42,7 +49,7 @@ pub(crate) fn of_bytes(bytes: usize) -> u64 {
 }
 
 /// A picture costs by its area, not by its bytes; between a thumbnail and Claude's largest.
-fn media_tokens(base64_bytes: usize) -> u64 {
+pub(crate) fn of_media(base64_bytes: usize) -> u64 {
     (base64_bytes as u64 / 256).clamp(85, 1_600)
 }
 

@@ -13,7 +13,7 @@ use tokio::time::{Instant, Sleep, sleep};
 
 use crate::{
     error::Refusal,
-    faults::{Midway, Mischief},
+    faults::{Midway, Mischief, Spoil},
     frames,
     wire::{
         Reply,
@@ -57,6 +57,8 @@ struct Events {
     /// A frame after the steps.
     last: Option<Last>,
     pause: Option<Duration>,
+    /// The place from which on the next event is spoiled, and how.
+    spoil: Option<(usize, Spoil)>,
     started: Instant,
 }
 
@@ -92,10 +94,9 @@ impl SimBody {
         started: Instant,
     ) -> Self {
         let (mut ending, mut last) = (Ending::Proper, None);
+        let middle = steps::middle(&steps);
         if let Some(midway) = mischief.midway {
-            let mut beyond = steps
-                .split_off(steps::middle(&steps).min(steps.len()))
-                .into_iter();
+            let mut beyond = steps.split_off(middle.min(steps.len())).into_iter();
             (ending, last) = match midway {
                 Midway::Cut => (Ending::Broken, None),
                 Midway::Truncate => (Ending::Proper, None),
@@ -116,6 +117,7 @@ impl SimBody {
             steps: steps.into_iter(),
             last,
             pause: mischief.pause,
+            spoil: mischief.spoil.map(|spoil| (middle, spoil)),
             started,
         };
         Self {
@@ -170,14 +172,19 @@ impl Events {
     fn next(&mut self) -> Option<Bytes> {
         let latency = self.started.elapsed().as_millis();
         let reply = &self.reply;
-        if let Some(frame) = self.steps.find_map(|step| reply.frame(&step, latency)) {
-            return Some(frame);
+        for step in self.steps.by_ref() {
+            let spoil = self.spoil.filter(|(from, _)| step.nth >= *from);
+            let frame = reply.frame(&step, latency, spoil.map(|(_, how)| how));
+            if let Some(frame) = frame {
+                self.spoil = self.spoil.filter(|_| spoil.is_none());
+                return Some(frame);
+            }
         }
         Some(match self.last.take()? {
             Last::Frame(frame) => frame,
             Last::Corrupted(step) => {
                 let spare = || frames::event("chunk", b"{}");
-                frames::corrupted(&reply.frame(&step, latency).unwrap_or_else(spare))
+                frames::corrupted(&reply.frame(&step, latency, None).unwrap_or_else(spare))
             }
         })
     }
@@ -185,7 +192,8 @@ impl Events {
 
 /// An exception as it comes inside a stream, where names begin in lower case.
 pub(crate) fn exception_frame(kind: &str) -> Bytes {
-    let mut name: String = kind.to_owned();
+    let word = kind.split_whitespace().next();
+    let mut name = word.unwrap_or_default().to_owned();
     if let Some(first) = name.get_mut(..1) {
         first.make_ascii_lowercase();
     }

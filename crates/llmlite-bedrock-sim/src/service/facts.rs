@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::{
     error::Refusal,
     model::tokens,
-    wire::{Dialect, Request},
+    wire::{Dialect, Request, limits},
 };
 
 use super::Call;
@@ -54,6 +54,13 @@ pub(super) fn input_tokens(body: &[u8], request: &Request) -> u64 {
         .map(|media| media.coded_bytes)
         .collect();
     tokens::input(body.len(), &media)
+}
+
+/// Refuses a request that the model's window cannot hold, and finds how long an answer may be.
+pub(super) fn make_room(body: &[u8], request: &mut Request) -> Result<(), Refusal> {
+    let input = tokens::at_least(input_tokens(body, request));
+    request.talk.room = limits::room(request.family, input, request.talk.max_tokens)?;
+    Ok(())
 }
 
 /// Labels for the bill, from the header or from a body that may carry them.

@@ -1,7 +1,7 @@
 //! The prompt cache: which part of a body was seen before, up to a point that asks for keeping it.
 //!
-//! A real cache forgets after minutes and keeps nothing under some thousand tokens.
-//! This one keeps everything, so that short prompts show the same bookkeeping.
+//! A real cache forgets after minutes, this one never does.
+//! As Claude's, it keeps no prefix that is shorter than the family's least.
 
 use std::{
     collections::HashSet,
@@ -12,6 +12,8 @@ use std::{
 use serde_json::Value;
 
 use crate::{error::Refusal, model::tokens};
+
+use super::family::Family;
 
 /// Blocks before a point that are looked at for a prefix of an earlier request.
 const LOOKBACK: usize = 20;
@@ -48,8 +50,15 @@ pub(crate) enum Keep {
 #[derive(Debug, Default)]
 pub(crate) struct Prefix {
     hasher: DefaultHasher,
+    /// Bytes of text so far.
     bytes: usize,
+    /// Tokens of pictures and documents so far, which have a price of their own.
+    media: u64,
     blocks: Vec<Boundary>,
+    /// Points in the body; a block may have several.
+    points: usize,
+    /// Tokens of the shortest prefix that is kept.
+    least: Option<u64>,
 }
 
 /// The end of one block.
@@ -57,13 +66,17 @@ pub(crate) struct Prefix {
 struct Boundary {
     /// Of everything from the start of the body to here.
     hash: u64,
-    bytes: usize,
+    /// Tokens up to here.
+    tokens: u64,
     keep: Option<Keep>,
 }
 
 impl Prefix {
-    pub(crate) fn of_model(model: &str) -> Self {
-        let mut prefix = Self::default();
+    pub(crate) fn of(model: &str, family: &Family) -> Self {
+        let mut prefix = Self {
+            least: family.least_cached,
+            ..Self::default()
+        };
         model.hash(&mut prefix.hasher);
         prefix
     }
@@ -72,11 +85,13 @@ impl Prefix {
     pub(crate) fn add(&mut self, place: &str, block: &Value) {
         let text = block.to_string();
         (place, &text).hash(&mut self.hasher);
-        self.bytes += text.len();
+        let data = coded(block);
+        self.bytes += text.len().saturating_sub(data.iter().sum());
+        self.media += data.into_iter().map(tokens::of_media).sum::<u64>();
         let hash = self.hasher.finish();
         self.blocks.push(Boundary {
             hash,
-            bytes: self.bytes,
+            tokens: tokens::of_bytes(self.bytes) + self.media,
             keep: None,
         });
     }
@@ -86,11 +101,8 @@ impl Prefix {
         if let Some(block) = self.blocks.last_mut() {
             block.keep = Some(keep);
         }
-        let points = self
-            .blocks
-            .iter()
-            .filter(|block| block.keep.is_some())
-            .count();
+        self.points += 1;
+        let points = self.points;
         match points > MOST_POINTS {
             true => Err(Refusal::validation(format!(
                 "A maximum of {MOST_POINTS} blocks with cache_control may be provided. Found {points}."
@@ -99,10 +111,11 @@ impl Prefix {
         }
     }
 
-    /// Places of the points among the blocks.
+    /// Places of the points among the blocks; those too near to the start do not count.
     fn points(&self) -> impl DoubleEndedIterator<Item = (usize, &Boundary)> {
+        let least = self.least.unwrap_or(u64::MAX);
         let blocks = self.blocks.iter().enumerate();
-        blocks.filter(|(_, block)| block.keep.is_some())
+        blocks.filter(move |(_, block)| block.keep.is_some() && block.tokens >= least)
     }
 }
 
@@ -123,15 +136,14 @@ impl Cache {
             let mut known = near.filter(|block| seen.contains(&block.hash));
             known.next()
         });
-        let mut counted = known.map_or(0, |block| block.bytes);
+        let mut counted = known.map_or(0, |block| block.tokens);
         usage.cache_read = take(&mut usage.input, counted);
-        for (_, point) in prefix
-            .points()
-            .filter(|(_, point)| point.bytes > counted)
-            .collect::<Vec<_>>()
-        {
-            let written = take(&mut usage.input, point.bytes - counted);
-            counted = point.bytes;
+        for (_, point) in prefix.points() {
+            let Some(more) = point.tokens.checked_sub(counted) else {
+                continue;
+            };
+            let written = take(&mut usage.input, more);
+            counted = point.tokens;
             match point.keep {
                 Some(Keep::OneHour) => usage.write_1h += written,
                 _ => usage.write_5m += written,
@@ -150,9 +162,19 @@ impl Cache {
     }
 }
 
-/// Moves the tokens of `bytes` out of `left`, as far as there are any.
-fn take(left: &mut u64, bytes: usize) -> u64 {
-    let tokens = tokens::of_bytes(bytes).min(*left);
+/// Lengths of the base64 data in a block, and in the result that it may be.
+fn coded(block: &Value) -> Vec<usize> {
+    let parts = block.get("content").and_then(Value::as_array);
+    let blocks = parts.into_iter().flatten().chain([block]);
+    let sources = blocks.filter_map(|block| block.get("source"));
+    let coded = sources.filter(|source| source.get("type").is_some_and(|kind| kind == "base64"));
+    let data = coded.filter_map(|source| source.get("data")?.as_str());
+    data.map(str::len).collect()
+}
+
+/// Moves `tokens` out of `left`, as far as there are so many.
+fn take(left: &mut u64, tokens: u64) -> u64 {
+    let tokens = tokens.min(*left);
     *left -= tokens;
     tokens
 }
@@ -163,7 +185,7 @@ mod tests {
 
     /// A prefix of blocks of 42 bytes; a block with a number is a point with that many minutes.
     fn prefix(blocks: &[(&str, Option<u32>)]) -> Prefix {
-        let mut prefix = Prefix::of_model("sim.claude");
+        let mut prefix = Prefix::of("sim.claude", Family::of("sim.claude"));
         for (text, keep) in blocks {
             prefix.add("user", &Value::from(format!("{text:<40}")));
             if let Some(minutes) = keep {
@@ -200,10 +222,58 @@ mod tests {
         check(&cache, &[("a", None), ("b", None)],                            (100, 0,   0,  0));
         check(&cache, &[("a", Some(5)), ("b", None)],                         (89,  0,   11, 0));
         check(&cache, &[("a", Some(5)), ("b", None)],                         (89,  11,  0,  0));
-        check(&cache, &[("a", None), ("b", Some(5))],                         (78,  11,  11, 0));
+        check(&cache, &[("a", None), ("b", Some(5))],                         (79,  11,  10, 0));
         check(&cache, &[("a", None), ("b", Some(5))],                         (79,  21,  0,  0));
-        check(&cache, &[("x", Some(60)), ("b", Some(5))],                     (78,  0,   11, 11));
+        check(&cache, &[("x", Some(60)), ("b", Some(5))],                     (79,  0,   10, 11));
         check(&cache, &[("x", None), ("b", None)],                            (100, 0,   0,  0));
+    }
+
+    #[test]
+    fn a_point_too_near_to_the_start_is_neither_written_nor_read() {
+        for (model, least) in [
+            ("anthropic.claude-opus-4-7", 2_048),
+            ("anthropic.claude-haiku-4-5", 4_096),
+        ] {
+            let cache = Cache::default();
+            for (tokens, cached) in [(least - 1, 0), (least - 1, 0), (least, least)] {
+                let mut prefix = Prefix::of(model, Family::of(model));
+                // The quotes of the text count as well.
+                let text = "x".repeat(usize::try_from(tokens * 4 - 2).unwrap());
+                prefix.add("user", &Value::from(text));
+                prefix.keep(Keep::FiveMinutes).unwrap();
+                let usage = cache.look(&prefix, 10_000);
+                cache.keep(&prefix);
+                assert_eq!((usage.write_5m, usage.cache_read), (cached, 0), "{model}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_picture_in_the_prefix_counts_by_the_piece() {
+        let mut prefix = Prefix::of("sim.claude", Family::of("sim.claude"));
+        let data = "A".repeat(900_000);
+        let image =
+            serde_json::json!({"type": "image", "source": {"type": "base64", "data": data}});
+        let result = serde_json::json!({"type": "tool_result", "content": [image]});
+        for block in [&image, &result] {
+            prefix.add("user", block);
+            prefix.keep(Keep::FiveMinutes).unwrap();
+        }
+        let usage = Cache::default().look(&prefix, 10_000);
+        assert!((3_200..3_300).contains(&usage.write_5m), "{usage:?}");
+    }
+
+    #[test]
+    fn what_lies_further_back_than_twenty_blocks_is_not_found() {
+        for (blocks, read) in [(20, true), (21, false)] {
+            let cache = Cache::default();
+            cache.keep(&prefix(&[("first", Some(5))]));
+            let mut later = vec![("first", None)];
+            later.extend(vec![("more", None); blocks - 2]);
+            later.push(("last", Some(5)));
+            let usage = cache.look(&prefix(&later), 10_000);
+            assert_eq!(usage.cache_read > 0, read, "{blocks}");
+        }
     }
 
     #[test]

@@ -3,15 +3,16 @@
 use serde_json::Value;
 
 use crate::{
-    conversation::{Choice, Conversation, Tool},
+    conversation::{Choice, Conversation, Thinking, Tool},
     error::Refusal,
 };
 
 use super::{
     Request,
+    asked::{self, Asked, Output},
     cache::{Keep, Prefix},
-    family::{self, Sampling},
-    history, invoke,
+    family::Family,
+    history, invoke, limits,
     node::Node,
 };
 
@@ -58,38 +59,46 @@ pub(super) fn read(body: &[u8], model: &str) -> Result<Request, Refusal> {
     limits.only(&["maxTokens", "temperature", "topP", "stopSequences"])?;
 
     let tools = root.get("toolConfig");
+    let output = output(&root, &more)?;
+    let asked = Asked {
+        effort: output.effort,
+        ..sampling(&limits, &more)?
+    };
+    let thinking = asked::thinking(&more)?;
     let mut talk = Conversation {
         max_tokens: limits
             .get("maxTokens")
             .map_or(Ok(DEFAULT_MAX_TOKENS), |most| most.integer(1))?,
+        room: u64::MAX,
         tools: tools.map_or_else(|| Ok(Vec::new()), |config| self::tools(&config))?,
         system: content::system(&root)?,
         turns: content::turns(&root.required("messages")?)?,
         choice: tools.map_or(Ok(Choice::Auto), |config| choice(&config))?,
         one_call: false,
-        schema: schema(&root)?,
+        schema: output.schema,
         stops: stops(&limits)?,
-        thinking: invoke::thinking(&more)?,
+        thinking: Thinking::Off,
+        binding: None,
         call_prefix: "tooluse_",
     };
-    if let Some((choice, one_call)) = invoke::choice(&more)? {
+    if let Some((choice, one_call)) = asked::choice(&more)? {
         talk.choice = choice.unwrap_or(talk.choice);
         talk.one_call = one_call;
     }
-    if talk.schema.is_none() {
-        talk.schema = invoke::schema(&more)?;
-    }
-    invoke::check_thinking_budget(&more, talk.max_tokens)?;
-    let checked =
-        family::check(model, &talk, sampling(&limits, &more)?).and_then(|()| history::check(&talk));
-    checked.map_err(|refusal| Refusal::validation(format!("{MODEL_ERROR}{}", refusal.message)))?;
+    let family = Family::of(model);
+    let mut check = || {
+        talk.thinking = limits::thinking(family, thinking, talk.max_tokens)?;
+        super::check(model, family, &talk, &asked)
+    };
+    check().map_err(|refusal| Refusal::validation(format!("{MODEL_ERROR}{}", refusal.message)))?;
 
-    let mut prefix = Prefix::of_model(model);
+    let mut prefix = Prefix::of(model, family);
     if invoke::body_has(body, "\"cachePoint\"") {
         fill(&mut prefix, &value)?;
     }
     Ok(Request {
         talk,
+        family,
         prefix,
         metadata: root
             .get("requestMetadata")
@@ -124,10 +133,15 @@ fn tool_spec(spec: &Node<'_, '_>) -> Result<Tool, Refusal> {
     }
     let schema = spec.required("inputSchema")?;
     let schema = schema.required("json")?;
-    invoke::check_tool_schema(&schema)?;
+    invoke::tools::check_schema(&schema)?;
+    let strict = spec.get("strict").map(|strict| strict.boolean());
     Ok(Tool {
-        name: spec.required("name")?.name("_-", 64)?.to_owned(),
+        name: spec
+            .required("name")?
+            .name("_-", history::LONGEST_NAME)?
+            .to_owned(),
         schema: schema.value.clone(),
+        strict: strict.transpose()?.unwrap_or(false),
     })
 }
 
@@ -143,22 +157,28 @@ fn choice(config: &Node<'_, '_>) -> Result<Choice, Refusal> {
     }
 }
 
-/// The schema in `outputConfig`, which travels as a JSON text inside JSON.
-fn schema(root: &Node<'_, '_>) -> Result<Option<Value>, Refusal> {
+/// Schema and effort from `outputConfig`, or from the additional fields.
+fn output<'v>(root: &Node<'v, '_>, more: &Node<'v, '_>) -> Result<Output<'v>, Refusal> {
+    let mut output = asked::output(more)?;
     let Some(config) = root.get("outputConfig") else {
-        return Ok(None);
+        return Ok(output);
     };
     config.only(&["textFormat", "effort"])?;
-    let Some(format) = config.get("textFormat") else {
-        return Ok(None);
-    };
+    if let Some(effort) = config.get("effort") {
+        output.effort = Some(effort.text()?);
+    }
+    if let Some(format) = config.get("textFormat") {
+        output.schema = Some(schema(&format)?);
+    }
+    Ok(output)
+}
+
+/// A schema that travels as a JSON text inside JSON.
+fn schema(format: &Node<'_, '_>) -> Result<Value, Refusal> {
     let structure = format.required("structure")?;
     let schema = structure.required("jsonSchema")?;
     let text = schema.required("schema")?;
-    let schema = serde_json::from_str(text.text()?);
-    schema
-        .map(Some)
-        .map_err(|_| text.refuse("The JSON schema is not valid JSON"))
+    serde_json::from_str(text.text()?).map_err(|_| text.refuse("The JSON schema is not valid JSON"))
 }
 
 fn stops(limits: &Node<'_, '_>) -> Result<Vec<String>, Refusal> {
@@ -171,22 +191,19 @@ fn stops(limits: &Node<'_, '_>) -> Result<Vec<String>, Refusal> {
         .collect()
 }
 
-fn sampling(limits: &Node<'_, '_>, more: &Node<'_, '_>) -> Result<Sampling, Refusal> {
-    Ok(Sampling {
-        temperature: limits
-            .get("temperature")
-            .map(|value| value.share())
-            .transpose()?,
-        top_p: limits
-            .get("topP")
-            .map(|value| value.share())
-            .transpose()?
-            .is_some(),
-        top_k: more
-            .get("top_k")
-            .map(|value| value.integer(0))
-            .transpose()?
-            .is_some(),
+fn sampling(limits: &Node<'_, '_>, more: &Node<'_, '_>) -> Result<Asked<'static>, Refusal> {
+    let share = |name| {
+        limits
+            .get(name)
+            .map(|value: Node<'_, '_>| value.share())
+            .transpose()
+    };
+    let top_k = more.get("top_k").map(|value| value.integer(0));
+    Ok(Asked {
+        temperature: share("temperature")?,
+        top_p: share("topP")?,
+        top_k: top_k.transpose()?.is_some(),
+        effort: None,
     })
 }
 

@@ -1,122 +1,123 @@
-//! What some families of Claude refuse and others accept.
+//! What each family of Claude can do, one row for each.
 //!
 //! Told by the model's id, as nobody but a simulator should: here it is Bedrock that knows.
 
-use crate::{
-    conversation::{Choice, Conversation, Role, Thinking},
-    error::Refusal,
-};
+mod table;
 
-const ONE_OF_TWO: [&str; 6] = [
-    "opus-4-1",
-    "sonnet-4-5",
-    "haiku-4-5",
-    "opus-4-5",
-    "sonnet-4-6",
-    "opus-4-6",
-];
-const NO_SAMPLING: [&str; 7] = [
-    "opus-4-7", "opus-4-8", "sonnet-5", "opus-5", "haiku-5", "fable", "mythos",
-];
-const NO_FORCED_TOOL: [&str; 2] = ["opus-5-5", "sonnet-5-5"];
-const NO_PREFILL: [&str; 2] = ["sonnet-4-6", "opus-4-6"];
+use self::table::{ROWS, UNKNOWN};
 
-/// Which sampling settings a body carries.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Sampling {
-    pub(super) temperature: Option<f64>,
-    pub(super) top_p: bool,
-    pub(super) top_k: bool,
+/// One family of models.
+///
+/// Where sources disagree the row has the kinder value.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Family {
+    /// The part of a model's id that tells the family.
+    pub(super) part: &'static str,
+    /// Most tokens of an answer.
+    pub(super) most_output: u64,
+    /// Tokens of the whole conversation, answer included.
+    pub(super) window: u64,
+    /// Whether an answer that might outgrow the window is refused beforehand, or ends there.
+    pub(super) counts_ahead: bool,
+    pub(super) thinking: Thinks,
+    /// How thinking is switched off where it is on by itself.
+    pub(super) unasked: Unasked,
+    /// Whether thoughts are shown when the request does not say.
+    pub(super) shows_thoughts: bool,
+    /// Whether thoughts are bound to all that stood before them.
+    pub(super) binds_thoughts: bool,
+    pub(super) sampling: Samples,
+    /// Takes an answer's beginning as the last message.
+    pub(super) prefill: bool,
+    /// Values of `output_config.effort`, from little to much.
+    pub(super) efforts: &'static [&'static str],
+    /// Takes `output_config.format`.
+    pub(super) schema: bool,
+    /// Takes `strict` tools.
+    pub(super) strict: bool,
+    /// Can be made to call a tool.
+    pub(super) forced_tool: bool,
+    /// Keeps a prefix for an hour.
+    pub(super) hour: bool,
+    /// Places a point of the cache by itself, for `cache_control` beside the messages.
+    pub(super) places_point: bool,
+    /// Tokens of the shortest prefix that is kept; nothing is kept without one.
+    pub(super) least_cached: Option<u64>,
+    /// Takes `role: "system"` among the messages.
+    pub(super) system_turns: bool,
 }
 
-/// Refuses what this model does not take.
-pub(super) fn check(model: &str, talk: &Conversation, sampling: Sampling) -> Result<(), Refusal> {
-    let is_one_of = |families: &[&str]| families.iter().any(|family| model.contains(family));
-    let newest = is_one_of(&NO_SAMPLING);
-    let used = [
-        ("temperature", sampling.temperature.is_some()),
-        ("top_p", sampling.top_p),
-        ("top_k", sampling.top_k),
-    ];
-    if let Some((name, _)) = used.iter().find(|(_, used)| newest && *used) {
-        return refuse(format!("`{name}` is deprecated for this model."));
-    }
-    if is_one_of(&ONE_OF_TWO) && sampling.temperature.is_some() && sampling.top_p {
-        return refuse(
-            "`temperature` and `top_p` cannot both be specified for this model. Please use only one.",
-        );
-    }
-    if newest && talk.thinking == Thinking::Enabled {
-        return refuse(
-            "\"thinking.type.enabled\" is not supported for this model. Use \"thinking.type.adaptive\".",
-        );
-    }
-    let forced = matches!(talk.choice, Choice::Any | Choice::Tool(_));
-    if forced && is_one_of(&NO_FORCED_TOOL) {
-        return refuse(
-            "`tool_choice` forces tool use, which is not supported for this model. Use `auto` or `none`.",
-        );
-    }
-    let thinks = talk.thinking != Thinking::Off;
-    if thinks
-        && sampling
-            .temperature
-            .is_some_and(|temperature| temperature < 1.0)
-    {
-        return refuse(
-            "`temperature` may only be set to 1 when thinking is enabled or in adaptive mode.",
-        );
-    }
-    let prefilled = talk
-        .turns
-        .last()
-        .is_some_and(|turn| turn.by == Role::Assistant);
-    if prefilled && (newest || is_one_of(&NO_PREFILL)) {
-        return refuse(
-            "This model does not support assistant message prefill. The conversation must end with a user message.",
-        );
-    }
-    Ok(())
+/// The kinds of thinking that can be asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Thinks {
+    Never,
+    /// `enabled` with a budget.
+    Budget,
+    /// `enabled` or `adaptive`.
+    Both,
+    /// `adaptive` only.
+    Adaptive,
 }
 
-fn refuse(message: impl Into<String>) -> Result<(), Refusal> {
-    Err(Refusal::validation(message))
+/// What happens without any word about thinking.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unasked {
+    /// Nothing: thinking is off, and `disabled` says so.
+    Quiet,
+    /// It thinks unless it is `disabled`.
+    Thinks,
+    /// It thinks; `between_tools` leaves only the thoughts about results.
+    ThinksBetweenTools,
+    /// It thinks, whatever is said.
+    AlwaysThinks,
+}
+
+/// The sampling settings that can be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Samples {
+    All,
+    /// `temperature` or `top_p`, not both.
+    OneOfTwo,
+    Nothing,
+}
+
+impl Family {
+    /// The family whose part is the longest in the id; ids without any are met with patience.
+    pub(crate) fn of(model: &str) -> &'static Self {
+        let known = ROWS.iter().filter(|row| model.contains(row.part));
+        known.max_by_key(|row| row.part.len()).unwrap_or(&UNKNOWN)
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use crate::wire::Dialect;
-    use serde_json::{Value, json};
+    use super::*;
 
-    #[track_caller]
-    fn check(model: &str, choice: &Value, taken: bool) {
-        let body = json!({
-            "anthropic_version": "bedrock-2023-05-31",
-            "max_tokens": 9,
-            "messages": [{"role": "user", "content": "hi"}],
-            "tools": [{"name": "add", "input_schema": {"type": "object"}}],
-            "tool_choice": choice,
-        });
-        let read = Dialect::Invoke.read(body.to_string().as_bytes(), model);
-        assert_eq!(read.is_ok(), taken, "{model} {choice}");
+    #[test]
+    fn an_id_belongs_to_the_family_that_fits_it_best() {
+        for (id, part) in [
+            ("anthropic.claude-3-haiku-20240307-v1:0", "-3-haiku"),
+            ("anthropic.claude-3-5-haiku-20241022-v1:0", "-3-5-haiku"),
+            ("eu.anthropic.claude-sonnet-4-5-20250929-v1:0", "sonnet-4-5"),
+            ("anthropic.claude-sonnet-4-20250514-v1:0", "sonnet-4"),
+            ("anthropic.claude-opus-4-20250514-v1:0", "opus-4"),
+            ("anthropic.claude-opus-4-1-20250805-v1:0", "opus-4-1"),
+            ("anthropic.claude-opus-4-6-v1", "opus-4-6"),
+            ("global.anthropic.claude-opus-5", "opus-5"),
+            ("global.anthropic.claude-opus-5-5", "opus-5-5"),
+            ("anthropic.claude-fable-5", "fable-5"),
+            ("anthropic.claude-fable-5-1", "fable-5-1"),
+            ("anthropic.claude-mythos-preview", "mythos"),
+            ("sim.claude-sonnet-5", "sonnet-5"),
+            ("sim.claude", ""),
+        ] {
+            assert_eq!(Family::of(id).part, part, "{id}");
+        }
     }
 
     #[test]
-    #[rustfmt::skip]
-    fn the_newest_families_cannot_be_made_to_call_a_tool() {
-        let any = json!({"type": "any"});
-        let tool = json!({"type": "tool", "name": "add"});
-        let auto = json!({"type": "auto", "disable_parallel_tool_use": true});
-        let none = json!({"type": "none"});
-        for model in ["eu.anthropic.claude-opus-5-5", "anthropic.claude-sonnet-5-5"] {
-            check(model, &any,  false);
-            check(model, &tool, false);
-            check(model, &auto, true);
-            check(model, &none, true);
-        }
-        for model in ["anthropic.claude-haiku-5-5", "anthropic.claude-opus-5", "sim.claude"] {
-            check(model, &any,  true);
-            check(model, &tool, true);
-        }
+    fn no_two_rows_tell_the_same_family() {
+        let parts: std::collections::HashSet<_> = ROWS.iter().map(|row| row.part).collect();
+        assert_eq!(parts.len(), ROWS.len());
     }
 }

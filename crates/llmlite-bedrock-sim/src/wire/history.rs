@@ -7,6 +7,9 @@ use crate::{
     error::Refusal,
 };
 
+/// Characters of the longest name or id that Claude takes.
+pub(super) const LONGEST_NAME: usize = 64;
+
 /// Refuses a conversation that Claude would refuse.
 pub(crate) fn check(talk: &Conversation) -> Result<(), Refusal> {
     let Some(first) = talk.turns.first() else {
@@ -63,6 +66,10 @@ fn check_calls(talk: &Conversation) -> Result<(), Refusal> {
     for turn in &talk.turns {
         match turn.by {
             Role::User => check_results(turn, std::mem::take(&mut open))?,
+            Role::System if !open.is_empty() => {
+                return unanswered(turn.at.saturating_sub(1), open);
+            }
+            Role::System => {}
             Role::Assistant => {
                 open = calls(turn).collect();
                 if let Some(twice) = calls(turn).find(|id| !ever.insert(*id)) {
@@ -121,32 +128,36 @@ fn unanswered(at: usize, open: HashSet<&str>) -> Result<(), Refusal> {
     ))
 }
 
-/// With thinking on, calls that are being answered still have their thoughts before them.
+/// Thoughts lead somewhere, and with thinking on the newest turn still has those before its calls.
 fn check_thinking(talk: &Conversation) -> Result<(), Refusal> {
-    if talk.thinking != Thinking::Enabled {
-        return Ok(());
-    }
-    if matches!(talk.choice, Choice::Any | Choice::Tool(_)) {
-        return refuse("Thinking may not be enabled when tool_choice forces tool use.");
+    let mut answers = talk.turns.iter().filter(|turn| turn.by == Role::Assistant);
+    let unfinished = answers.find(|turn| turn.blocks.last().is_some_and(Block::is_thinking));
+    if let Some(turn) = unfinished {
+        return refuse(format!(
+            "messages.{}: The final block in an assistant message cannot be `thinking`.",
+            turn.at
+        ));
     }
     let last = talk
         .turns
         .iter()
-        .rev()
-        .find(|turn| turn.by == Role::Assistant);
-    let bare = last.filter(|turn| calls(turn).next().is_some() && !starts_with_thinking(turn));
-    match bare {
-        Some(turn) => refuse(format!(
-            "messages.{}.content.0.type: Expected `thinking` or `redacted_thinking`, but found `tool_use`. When \
-             `thinking` is enabled, a final `assistant` message must start with a thinking block.",
-            turn.at
+        .rposition(|turn| turn.by == Role::Assistant);
+    let Some((place, turn)) = last.and_then(|place| Some((place, talk.turns.get(place)?))) else {
+        return Ok(());
+    };
+    let bound = calls(turn).next().is_some() || place + 1 == talk.turns.len();
+    let first = turn.blocks.first().filter(|block| !block.is_thinking());
+    match (talk.thinking, first) {
+        (Thinking::Enabled { .. }, Some(first)) if bound => refuse(format!(
+            "messages.{}.content.0.type: Expected `thinking` or `redacted_thinking`, but found `{}`. When \
+             `thinking` is enabled, a final `assistant` message must start with a thinking block (preceeding the \
+             lastmost set of `tool_use` and `tool_result` blocks). To avoid this requirement, you must disable \
+             `thinking`.",
+            turn.at,
+            first.kind()
         )),
-        None => Ok(()),
+        _ => Ok(()),
     }
-}
-
-fn starts_with_thinking(turn: &Turn) -> bool {
-    matches!(turn.blocks.first(), Some(Block::Thinking))
 }
 
 fn calls(turn: &Turn) -> impl Iterator<Item = &str> {

@@ -25,6 +25,8 @@ pub(crate) enum Kind {
     Delta(usize, Range<usize>),
     Signature(usize),
     BlockClose(usize),
+    /// An event of a kind that nobody knows.
+    Odd,
     /// Why the answer ended.
     Stop,
     /// The last word: the usage of all.
@@ -63,19 +65,24 @@ impl Plan {
     }
 
     fn block(&mut self, block: usize, said: &Said) {
-        let name_tokens = match said {
+        let at_once = match said {
             Said::Call { name, .. } => tokens::count(name),
+            Said::Redacted { tokens, .. } => *tokens,
             _ => 0,
         };
-        self.add(Kind::BlockOpen(block), name_tokens);
-        if let Said::Call { .. } = said {
+        self.add(Kind::BlockOpen(block), at_once);
+        if let Said::Call { .. } | Said::Odd = said {
             self.add(Kind::Delta(block, 0..0), 0);
         }
         self.deltas(block, said.body());
-        if let Said::Thinking { text, .. } = said {
-            self.add(Kind::Signature(block), u64::from(text.is_empty()));
+        if let Said::Thinking { text, tokens, .. } = said {
+            let hidden = if text.is_empty() { *tokens } else { 0 };
+            self.add(Kind::Signature(block), hidden);
         }
         self.add(Kind::BlockClose(block), 0);
+        if let Said::Odd = said {
+            self.add(Kind::Odd, 0);
+        }
     }
 
     fn deltas(&mut self, block: usize, text: &str) {
@@ -104,6 +111,7 @@ mod tests {
             said,
             stop: Stop::EndTurn,
             output_tokens,
+            thinking_tokens: None,
         }
     }
 
@@ -114,12 +122,17 @@ mod tests {
             Said::Thinking {
                 text: String::new(),
                 signature: "s".into(),
+                tokens: 9,
             },
             Said::Text(text.clone()),
             Said::Call {
                 id: "i".into(),
                 name: "add".into(),
                 input: "{\"a\": 1}".into(),
+            },
+            Said::Redacted {
+                data: "d".into(),
+                tokens: 5,
             },
         ]);
         let steps = plan(&answer);

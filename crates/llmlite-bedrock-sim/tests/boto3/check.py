@@ -116,6 +116,30 @@ def check_invoke_thinking(url):
     assert first["type"] == "thinking" and first["signature"] and second["text"] == "yes", body
 
 
+def check_invoke_cache(url):
+    block = {"type": "text", "text": f"a system prompt for {url}", "cache_control": {"type": "ephemeral", "ttl": "1h"}}
+    first, second = (invoke(client(url), "[[sim:say yes]]", system=[block])[1]["usage"] for _ in range(2))
+    written = first["cache_creation_input_tokens"]
+    assert written > 0 and first["cache_creation"]["ephemeral_1h_input_tokens"] == written, first
+    assert second["cache_read_input_tokens"] == written and second["cache_creation_input_tokens"] == 0, second
+
+
+def check_converse_redacted_round_trip(url):
+    bedrock = client(url)
+    fields = {"thinking": {"type": "enabled", "budget_tokens": 1024}}
+    request = converse_input("[[sim:redact]] [[sim:say yes]]", additionalModelRequestFields=fields)
+    request["inferenceConfig"]["maxTokens"] = 2000
+    answer = bedrock.converse(**request)
+    redacted = answer["output"]["message"]["content"][0]["reasoningContent"]["redactedContent"]
+    deltas = [e["contentBlockDelta"]["delta"] for e in bedrock.converse_stream(**request)["stream"] if "contentBlockDelta" in e]
+    assert deltas[0] == {"reasoningContent": {"redactedContent": redacted}}, deltas
+    request["messages"] += [answer["output"]["message"], {"role": "user", "content": [{"text": "go on"}]}]
+    assert bedrock.converse(**request)["stopReason"] == "end_turn"
+    request["messages"][1]["content"][0]["reasoningContent"]["redactedContent"] = b"forged"
+    status, message = refused(lambda: bedrock.converse(**request))
+    assert status == 400, message
+
+
 def check_converse(url):
     answer = client(url).converse(**converse_input("[[sim:say good day]]", requestMetadata={"team": "blue"}))
     assert answer["output"]["message"] == {"role": "assistant", "content": [{"text": "good day"}]}, answer

@@ -150,14 +150,20 @@ impl Answer {
 
     /// Claude's events, as far as the frames are right.
     pub(crate) fn events(&self) -> Vec<Value> {
+        let event = |text: Vec<u8>| serde_json::from_slice(&text).unwrap();
+        self.event_texts().into_iter().map(event).collect()
+    }
+
+    /// The bytes of Claude's events, which may be no JSON.
+    pub(crate) fn event_texts(&self) -> Vec<Vec<u8>> {
         let mut rest = self.body.as_slice();
         let frames = std::iter::from_fn(|| frames::decode(&mut rest).ok().flatten());
         let chunks = frames.filter(|frame| frame.header(":event-type") == "chunk");
-        let event = |frame: Frame| {
+        let text = |frame: Frame| {
             let payload: Value = serde_json::from_slice(&frame.payload).unwrap();
             let coded = payload["bytes"].as_str().unwrap();
-            serde_json::from_slice(&BASE64_STANDARD.decode(coded).unwrap()).unwrap()
+            BASE64_STANDARD.decode(coded).unwrap()
         };
-        chunks.map(event).collect()
+        chunks.map(text).collect()
     }
 }

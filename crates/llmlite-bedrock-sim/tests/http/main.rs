@@ -6,6 +6,7 @@
     reason = "a test that panics has failed, as it should"
 )]
 
+mod answers;
 mod client;
 
 use llmlite_bedrock_sim::{Fault, FaultRule, Script, Sim, frames::FrameError, start};
@@ -282,6 +283,13 @@ async fn whole_answers_fail_at_once_or_break_in_their_middle() {
         ("503", 503, End::Proper, true, 0),
         ("error accessDeniedException", 403, End::Proper, true, 0),
         (
+            "error ValidationException prompt is too long",
+            400,
+            End::Proper,
+            true,
+            0,
+        ),
+        (
             "exception modelStreamErrorException",
             424,
             End::Proper,
@@ -300,6 +308,9 @@ async fn whole_answers_fail_at_once_or_break_in_their_middle() {
         ("cut", 200, End::Broken, false, 1),
         ("truncate", 200, End::Proper, false, 1),
         ("malformed", 200, End::Proper, false, 1),
+        ("bad-utf8", 200, End::Proper, false, 1),
+        ("bad-json", 200, End::Proper, false, 1),
+        ("odd", 200, End::Proper, true, 1),
         ("drip 1", 200, End::Proper, true, 1),
     ] {
         sim.clear_bill();

@@ -1,10 +1,13 @@
 //! Messages, system prompt and content blocks of `Converse`.
 
+use base64::{Engine as _, prelude::BASE64_STANDARD};
+use serde_json::Value;
+
 use crate::{
     conversation::{Block, Media, Role, Turn},
     error::Refusal,
     model::reasoning,
-    wire::{media, node::Node},
+    wire::{history, media, node::Node},
 };
 
 /// The system prompt, its blocks joined by line feeds.
@@ -56,9 +59,12 @@ fn block(block: &Node<'_, '_>) -> Result<Option<Block>, Refusal> {
         "image" | "document" => Block::Media(media(&node, kind)?),
         "toolUse" => {
             node.required("input")?.object()?;
-            node.required("name")?.name("_-", 64)?;
+            node.required("name")?.name("_-", history::LONGEST_NAME)?;
             Block::ToolUse {
-                id: node.required("toolUseId")?.name("_.:-", 64)?.to_owned(),
+                id: node
+                    .required("toolUseId")?
+                    .name("_.:-", history::LONGEST_NAME)?
+                    .to_owned(),
             }
         }
         "toolResult" => tool_result(&node)?,
@@ -84,10 +90,11 @@ fn media(node: &Node<'_, '_>, kind: &str) -> Result<Media, Refusal> {
     let format = node.required("format")?;
     let source = node.required("source")?;
     match (kind, format.text()?, source.variant()?) {
-        ("image", "png" | "jpeg" | "gif" | "webp", ("bytes", data)) => {
-            media::read(&data, &format!("image/{}", format.text()?), None)
+        ("image", name @ ("png" | "jpeg" | "gif" | "webp"), ("bytes", data)) => {
+            let kind = Value::from(format!("image/{name}"));
+            media::picture(&Node::root(&kind), &data)
         }
-        ("document", "pdf", ("bytes", data)) => media::read(&data, "application/pdf", title),
+        ("document", "pdf", ("bytes", data)) => media::pdf(&data, title),
         (
             "document",
             "txt" | "md" | "csv" | "html" | "doc" | "docx" | "xls" | "xlsx",
@@ -117,15 +124,26 @@ fn tool_result(node: &Node<'_, '_>) -> Result<Block, Refusal> {
         }
     }
     Ok(Block::ToolResult {
-        id: node.required("toolUseId")?.name("_.:-", 64)?.to_owned(),
+        id: node
+            .required("toolUseId")?
+            .name("_.:-", history::LONGEST_NAME)?
+            .to_owned(),
         text: texts.join("\n"),
         media: seen,
     })
 }
 
 fn reasoning_content(node: &Node<'_, '_>) -> Result<Block, Refusal> {
-    let ("reasoningText", thought) = node.variant()? else {
-        return Ok(Block::Thinking);
+    let thought = match node.variant()? {
+        ("reasoningText", thought) => thought,
+        ("redactedContent", data) => {
+            let decoded = BASE64_STANDARD.decode(data.text()?).unwrap_or_default();
+            return match reasoning::is_sealed(&String::from_utf8_lossy(&decoded)) {
+                true => Ok(Block::Thinking),
+                false => Err(data.refuse("Invalid `data` in `redacted_thinking` block")),
+            };
+        }
+        (_, other) => return Err(other.refuse("This model does not support this reasoning")),
     };
     match reasoning::is_genuine(
         thought.required_text("text")?,

@@ -4,8 +4,10 @@ use crate::{
     conversation::{Block, Media, Role, Turn},
     error::Refusal,
     model::reasoning,
-    wire::{media, node::Node},
+    wire::{history, media, node::Node},
 };
+
+const LONGEST_TITLE: usize = 500;
 
 /// The system prompt, its blocks joined by line feeds.
 pub(super) fn system(root: &Node<'_, '_>) -> Result<String, Refusal> {
@@ -42,10 +44,7 @@ fn role(message: &Node<'_, '_>) -> Result<Role, Refusal> {
     match role.text()? {
         "user" => Ok(Role::User),
         "assistant" => Ok(Role::Assistant),
-        "system" => Err(Refusal::validation(
-            "messages: Unexpected role \"system\". The Messages API accepts a top-level `system` parameter, not \
-             \"system\" as an input message role.",
-        )),
+        "system" => Ok(Role::System),
         _ => Err(role.refuse("Input should be 'user' or 'assistant'")),
     }
 }
@@ -73,6 +72,9 @@ fn block(block: &Node<'_, '_>, by: Role) -> Result<Block, Refusal> {
             "`{kind}` blocks can only be in `{name}` messages"
         ))),
     };
+    if by == Role::System && kind != "text" {
+        return Err(block.refuse("`system` messages hold text only"));
+    }
     match kind {
         "text" => Ok(Block::Text(text_block(block, "messages")?.to_owned())),
         "image" | "document" => {
@@ -104,6 +106,12 @@ fn text_block<'v>(block: &Node<'v, '_>, place: &str) -> Result<&'v str, Refusal>
         return Err(block.refuse("Input should be a text block"));
     }
     let text = block.required_text("text")?;
+    let point = block
+        .get("cache_control")
+        .filter(|point| !point.value.is_null());
+    if text.is_empty() && point.is_some() {
+        return Err(block.refuse("cache_control cannot be set for empty text blocks"));
+    }
     check_text(text, place)?;
     Ok(text)
 }
@@ -120,49 +128,76 @@ fn check_text(text: &str, place: &str) -> Result<(), Refusal> {
 }
 
 fn media_block(block: &Node<'_, '_>, kind: &str) -> Result<Media, Refusal> {
-    block.only(&[
-        "type",
-        "source",
-        "title",
-        "context",
-        "citations",
-        "cache_control",
-    ])?;
-    let title = block.get("title").map(|title| title.text()).transpose()?;
+    block.only(match kind {
+        "image" => &["type", "source", "cache_control"],
+        _ => &[
+            "type",
+            "source",
+            "title",
+            "context",
+            "citations",
+            "cache_control",
+        ],
+    })?;
+    let title = label(block, "title", LONGEST_TITLE)?;
+    label(block, "context", usize::MAX)?;
     let source = block.required("source")?;
-    match (kind, source.required_text("type")?) {
+    let form = source.required_text("type")?;
+    match form {
+        "base64" | "text" => source.only(&["type", "media_type", "data"])?,
+        "content" => source.only(&["type", "content"])?,
+        _ => {}
+    }
+    match (kind, form) {
+        ("image", "base64") => {
+            media::picture(&source.required("media_type")?, &source.required("data")?)
+        }
         (_, "base64") => {
-            source.only(&["type", "media_type", "data"])?;
             let named = source.required("media_type")?;
-            if named.text()?.starts_with("image/") != (kind == "image") {
-                return Err(named.refuse(format_args!("Input is no media type of an {kind} block")));
+            match named.text()? {
+                "application/pdf" => media::pdf(&source.required("data")?, title),
+                _ => Err(named.refuse("Input should be 'application/pdf'")),
             }
-            media::read(&source.required("data")?, named.text()?, title)
         }
         ("document", "text") => {
-            source.only(&["type", "media_type", "data"])?;
-            if source.required_text("media_type")? != "text/plain" {
-                return Err(source.refuse("media_type: Input should be 'text/plain'"));
+            let named = source.required("media_type")?;
+            match named.text()? {
+                "text/plain" => Ok(media::text(source.required_text("data")?, title)),
+                _ => Err(named.refuse("Input should be 'text/plain'")),
             }
-            Ok(media::text(source.required_text("data")?, title))
         }
-        ("document", "content") => {
-            source.only(&["type", "content"])?;
-            Ok(media::text(
-                &source.required("content")?.value.to_string(),
-                title,
-            ))
+        ("document", "content") => Ok(media::text(
+            &source.required("content")?.value.to_string(),
+            title,
+        )),
+        _ => Err(source.refuse(format_args!("source type '{form}' is not supported"))),
+    }
+}
+
+/// A text beside a document: none, or one with something in it.
+fn label<'v>(block: &Node<'v, '_>, name: &str, most: usize) -> Result<Option<&'v str>, Refusal> {
+    let Some(node) = block.get(name).filter(|node| !node.value.is_null()) else {
+        return Ok(None);
+    };
+    match node.text()? {
+        "" => Err(node.refuse("String should have at least 1 character")),
+        text if text.chars().count() > most => {
+            Err(node.refuse(format_args!("String should have at most {most} characters")))
         }
-        (_, other) => Err(source.refuse(format_args!("source type '{other}' is not supported"))),
+        text => Ok(Some(text)),
     }
 }
 
 fn tool_use(block: &Node<'_, '_>) -> Result<Block, Refusal> {
-    block.only(&["type", "id", "name", "input", "cache_control"])?;
+    // SDKs send an answer's block back with the `caller` that newer models name in it.
+    block.only(&["type", "id", "name", "input", "cache_control", "caller"])?;
     block.required("input")?.object()?;
-    block.required("name")?.name("_-", 64)?;
+    block.required("name")?.name("_-", history::LONGEST_NAME)?;
     Ok(Block::ToolUse {
-        id: block.required("id")?.name("_-", 64)?.to_owned(),
+        id: block
+            .required("id")?
+            .name("_-", history::LONGEST_NAME)?
+            .to_owned(),
     })
 }
 
@@ -174,9 +209,8 @@ fn tool_result(block: &Node<'_, '_>) -> Result<Block, Refusal> {
         "is_error",
         "cache_control",
     ])?;
-    if let Some(is_error) = block.get("is_error") {
-        is_error.boolean()?;
-    }
+    let failed = block.get("is_error").map(|is_error| is_error.boolean());
+    let failed = failed.transpose()?.unwrap_or(false);
     let (mut texts, mut media) = (Vec::new(), Vec::new());
     if let Some(content) = block.get("content") {
         match content.text() {
@@ -195,8 +229,14 @@ fn tool_result(block: &Node<'_, '_>) -> Result<Block, Refusal> {
             }
         }
     }
+    if failed && media.is_empty() && texts.iter().all(String::is_empty) {
+        return Err(block.refuse("content cannot be empty if `is_error` is true"));
+    }
     Ok(Block::ToolResult {
-        id: block.required("tool_use_id")?.name("_-", 64)?.to_owned(),
+        id: block
+            .required("tool_use_id")?
+            .name("_-", history::LONGEST_NAME)?
+            .to_owned(),
         text: texts.join("\n"),
         media,
     })
@@ -205,8 +245,10 @@ fn tool_result(block: &Node<'_, '_>) -> Result<Block, Refusal> {
 fn thinking(block: &Node<'_, '_>, kind: &str) -> Result<Block, Refusal> {
     if kind == "redacted_thinking" {
         block.only(&["type", "data"])?;
-        block.required_text("data")?;
-        return Ok(Block::Thinking);
+        return match reasoning::is_sealed(block.required_text("data")?) {
+            true => Ok(Block::Thinking),
+            false => Err(block.refuse("Invalid `data` in `redacted_thinking` block")),
+        };
     }
     block.only(&["type", "thinking", "signature"])?;
     let (text, signature) = (

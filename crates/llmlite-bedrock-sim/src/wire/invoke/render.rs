@@ -4,13 +4,17 @@ use base64::{Engine as _, prelude::BASE64_STANDARD};
 use bytes::Bytes;
 
 use crate::{
+    faults::Spoil,
     frames,
     model::Said,
     wire::{
-        Reply, complete, padding, quote,
+        Reply, complete, padding, quote, spoiled,
         steps::{Kind, Step},
     },
 };
+
+/// A block or an event of a kind that nobody knows.
+const ODD: &str = r#"{"type":"dream","dream":"of no known kind"}"#;
 
 pub(in crate::wire) fn whole(reply: &Reply) -> String {
     let blocks: Vec<String> = reply.answer.said.iter().map(block).collect();
@@ -25,8 +29,13 @@ pub(in crate::wire) fn whole(reply: &Reply) -> String {
 }
 
 /// The frame of one event: its JSON in base64, with padding beside it.
-pub(in crate::wire) fn frame(reply: &Reply, step: &Step, latency_ms: u128) -> Bytes {
-    let event = BASE64_STANDARD.encode(event(reply, step, latency_ms));
+pub(in crate::wire) fn frame(
+    reply: &Reply,
+    step: &Step,
+    latency_ms: u128,
+    spoil: Option<Spoil>,
+) -> Bytes {
+    let event = BASE64_STANDARD.encode(spoiled(event(reply, step, latency_ms), spoil));
     let payload = format!(r#"{{"bytes":"{event}","p":"{}"}}"#, padding(step));
     frames::event("chunk", payload.as_bytes())
 }
@@ -57,6 +66,7 @@ fn event(reply: &Reply, step: &Step, latency_ms: u128) -> String {
             )
         }
         Kind::BlockClose(index) => format!(r#"{{"type":"content_block_stop","index":{index}}}"#),
+        Kind::Odd => ODD.to_owned(),
         Kind::Stop => format!(
             r#"{{"type":"message_delta","delta":{{"stop_reason":{},"stop_sequence":{}}},"usage":{}}}"#,
             quote(reply.answer.stop.reason()),
@@ -84,8 +94,13 @@ fn message(reply: &Reply, blocks: &str, reason: &str, sequence: &str, output: u6
 
 fn usage(reply: &Reply, output: u64) -> String {
     let usage = &reply.usage;
+    let thinking = reply.answer.thinking_tokens;
+    let details = thinking.map_or_else(String::new, |thinking| {
+        let thinking = thinking.min(output);
+        format!(r#","output_tokens_details":{{"thinking_tokens":{thinking}}}"#)
+    });
     format!(
-        r#"{{"input_tokens":{},"cache_creation_input_tokens":{},"cache_read_input_tokens":{},"cache_creation":{{"ephemeral_5m_input_tokens":{},"ephemeral_1h_input_tokens":{}}},"output_tokens":{output}}}"#,
+        r#"{{"input_tokens":{},"cache_creation_input_tokens":{},"cache_read_input_tokens":{},"cache_creation":{{"ephemeral_5m_input_tokens":{},"ephemeral_1h_input_tokens":{}}},"output_tokens":{output}{details}}}"#,
         usage.input,
         usage.cache_write(),
         usage.cache_read,
@@ -97,14 +112,18 @@ fn usage(reply: &Reply, output: u64) -> String {
 fn block(said: &Said) -> String {
     match said {
         Said::Text(text) => format!(r#"{{"type":"text","text":{}}}"#, quote(text)),
-        Said::Thinking { text, signature } => {
+        Said::Thinking {
+            text, signature, ..
+        } => {
             format!(
                 r#"{{"type":"thinking","thinking":{},"signature":{}}}"#,
                 quote(text),
                 quote(signature)
             )
         }
+        Said::Redacted { data, .. } => redacted(data),
         Said::Call { id, name, input } => call(id, name, complete(input)),
+        Said::Odd => ODD.to_owned(),
     }
 }
 
@@ -112,8 +131,15 @@ fn empty_block(said: &Said) -> String {
     match said {
         Said::Text(_) => r#"{"type":"text","text":""}"#.to_owned(),
         Said::Thinking { .. } => r#"{"type":"thinking","thinking":"","signature":""}"#.to_owned(),
+        Said::Redacted { data, .. } => redacted(data),
         Said::Call { id, name, .. } => call(id, name, "{}"),
+        Said::Odd => ODD.to_owned(),
     }
+}
+
+/// It comes whole, with the opening of its block.
+fn redacted(data: &str) -> String {
+    format!(r#"{{"type":"redacted_thinking","data":{}}}"#, quote(data))
 }
 
 fn call(id: &str, name: &str, input: &str) -> String {
@@ -126,9 +152,10 @@ fn call(id: &str, name: &str, input: &str) -> String {
 
 fn delta(said: &Said, text: &str) -> String {
     let (kind, field) = match said {
-        Said::Text(_) => ("text_delta", "text"),
+        Said::Text(_) | Said::Redacted { .. } => ("text_delta", "text"),
         Said::Thinking { .. } => ("thinking_delta", "thinking"),
         Said::Call { .. } => ("input_json_delta", "partial_json"),
+        Said::Odd => ("dream_delta", "dream"),
     };
     format!(r#"{{"type":"{kind}","{field}":{}}}"#, quote(text))
 }
