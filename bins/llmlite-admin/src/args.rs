@@ -97,6 +97,14 @@ pub(crate) enum KeyCommand {
         /// Its number, from `key list`
         id: i64,
     },
+    /// Change a key's settings; gateways follow within a second
+    Set {
+        /// Its number, from `key list`
+        id: i64,
+        /// Whether to refuse requests that would otherwise be adjusted, or ignored in part
+        #[arg(long, value_enum)]
+        strict: Switch,
+    },
     /// Take a key back for good; gateways refuse it within a second
     Revoke {
         /// Its number, from `key list`
@@ -121,12 +129,27 @@ pub(crate) struct NewKeyArgs {
     /// When it stops working: 30d, 12h, 2026-12-31 or 2026-12-31T18:00:00Z [default: never]
     #[arg(long, value_name = "WHEN")]
     pub(crate) expires: Option<String>,
+    /// Refuse requests that would otherwise be adjusted, or ignored in part
+    #[arg(long)]
+    pub(crate) strict: bool,
+}
+
+/// A setting with two positions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Switch {
+    On,
+    Off,
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ModelCommand {
     /// List all models, with their Bedrock ids and prices
     List,
+    /// Show what a model can do
+    Show {
+        /// Its name, or one of its aliases
+        name: String,
+    },
     /// Replace the operator's entries by those of a file; built-in entries stay
     ///
     /// The file has the form that `model list --json` prints.

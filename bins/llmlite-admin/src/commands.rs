@@ -47,6 +47,10 @@ async fn catalogue(store: &Store) -> Result<Catalogue, Failure> {
     Ok(Catalogue::embedded().overlaid_with(store.model_overrides().await?))
 }
 
+fn yes_or_no(answer: bool) -> String {
+    if answer { "yes" } else { "no" }.to_owned()
+}
+
 /// The text, or a dash where there is none.
 fn or_dash(text: Option<&str>) -> String {
     text.unwrap_or("-").to_owned()

@@ -2,7 +2,7 @@
 
 use std::{fmt, net::SocketAddr, path::PathBuf, time::Duration};
 
-use clap::Parser;
+use clap::{Parser, ValueEnum};
 use llmlite_core::{
     catalogue::{Residency, ResidencyPolicy},
     keys::Pepper,
@@ -61,6 +61,11 @@ pub(crate) struct Args {
     #[arg(long, env = "LLMLITE_CATALOGUE", value_name = "FILE")]
     pub(crate) catalogue: Option<PathBuf>,
 
+    /// Whether prompts are cached for clients that do not ask for it; a request can say otherwise
+    /// with the header x-llmlite-cache
+    #[arg(long, env = "LLMLITE_PROMPT_CACHE", value_enum, default_value_t = PromptCache::Auto)]
+    pub(crate) prompt_cache: PromptCache,
+
     /// Largest request body, in bytes
     #[arg(long, env = "LLMLITE_BODY_BYTES", default_value_t = 32 << 20)]
     pub(crate) body_bytes: usize,
@@ -76,6 +81,15 @@ pub(crate) struct Args {
     /// How a log line looks: json or text
     #[arg(long, env = "LLMLITE_LOG_FORMAT", default_value = "json")]
     pub(crate) log_format: Format,
+}
+
+/// Who decides what of a prompt is cached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PromptCache {
+    /// The gateway, where a client asks for nothing
+    Auto,
+    /// Only the client
+    Off,
 }
 
 /// An address that may hold a password, so its `Debug` shows nothing.
@@ -117,6 +131,25 @@ mod tests {
     #[test]
     fn the_command_line_is_well_formed() {
         Args::command().debug_assert();
+    }
+
+    #[test]
+    fn prompts_are_cached_unless_the_operator_says_otherwise() {
+        let pepper = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
+        let check = |more: &[&str], want: Option<PromptCache>| {
+            let line = [
+                "llmlite-gateway",
+                "--database-url=x",
+                "--key-pepper",
+                pepper,
+            ];
+            let args = Args::try_parse_from(line.iter().chain(more));
+            assert_eq!(args.ok().map(|args| args.prompt_cache), want, "{more:?}");
+        };
+        check(&[], Some(PromptCache::Auto));
+        check(&["--prompt-cache", "auto"], Some(PromptCache::Auto));
+        check(&["--prompt-cache", "off"], Some(PromptCache::Off));
+        check(&["--prompt-cache", "on"], None);
     }
 
     #[test]

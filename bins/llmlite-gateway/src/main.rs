@@ -4,7 +4,7 @@ mod args;
 
 use std::{error::Error, fs, io::Write, process::ExitCode, sync::Arc, time::Duration};
 
-use args::Args;
+use args::{Args, PromptCache};
 use clap::Parser;
 use llmlite_core::{
     catalogue::{Catalogue, ServedCatalogue},
@@ -69,6 +69,7 @@ async fn run(args: Args) -> Result<ExitCode, Box<dyn Error>> {
     background.spawn(keep_partitions(store.clone(), no_more_changes.clone()));
 
     let mut config = Config::new(&args.region);
+    config.automatic_cache = args.prompt_cache == PromptCache::Auto;
     config.body_bytes = args.body_bytes;
     config.drain = args.drain_seconds;
     let ports = Ports {

@@ -25,6 +25,8 @@ pub struct KeyOrder<'a> {
     pub models: Option<&'a [String]>,
     /// When it stops working, if ever.
     pub expires_at: Option<SystemTime>,
+    /// Requests with it are refused where they would otherwise be adjusted, or ignored in part.
+    pub strict: bool,
 }
 
 /// A key that was made and not yet stored: it opens nothing so far.
@@ -83,6 +85,7 @@ pub async fn draft(
         team,
         models,
         expires_at: order.expires_at,
+        strict: order.strict,
     };
     Ok(KeyDraft { plaintext, stored })
 }
@@ -123,6 +126,19 @@ pub async fn show(directory: &dyn Directory, id: KeyId) -> Result<KeyInfo, Contr
     Ok(found.ok_or_else(|| StoreError::Missing {
         what: format!("key {id}"),
     })?)
+}
+
+/// Makes a key strict or not; gateways follow within a second.
+///
+/// # Errors
+///
+/// [`StoreError::Missing`] when there is no such key.
+pub async fn set_strict(
+    directory: &dyn Directory,
+    id: KeyId,
+    strict: bool,
+) -> Result<KeyInfo, ControlError> {
+    Ok(directory.set_key_strict(id, strict).await?)
 }
 
 /// A key that is revoked now.

@@ -28,6 +28,15 @@ impl fmt::Display for UnknownModel {
     }
 }
 
+/// The model of that friendly name or alias.
+///
+/// # Errors
+///
+/// When the name leads to no model of `catalogue`.
+pub fn named<'a>(catalogue: &'a Catalogue, name: &str) -> Result<&'a ModelEntry, ControlError> {
+    find(catalogue, name.trim()).map_err(|unknown| ControlError::UnknownModels(vec![unknown]))
+}
+
 /// The scope of a key that may call the models of these names, aliases turned into friendly names.
 ///
 /// # Errors
@@ -43,18 +52,11 @@ pub fn scope(catalogue: &Catalogue, names: &[String]) -> Result<ModelScope, Cont
     let mut friendly = BTreeSet::new();
     let mut unknown = Vec::new();
     for name in names.iter().map(|name| name.trim()) {
-        match catalogue
-            .models
-            .iter()
-            .find(|entry| answers_to(entry, name))
-        {
-            Some(entry) => {
+        match find(catalogue, name) {
+            Ok(entry) => {
                 friendly.insert(entry.name.clone());
             }
-            None => unknown.push(UnknownModel {
-                name: name.to_owned(),
-                near: near(catalogue, name),
-            }),
+            Err(none) => unknown.push(none),
         }
     }
     if unknown.is_empty() {
@@ -117,6 +119,14 @@ fn refuse_twice(catalogue: &Catalogue) -> Result<(), Contradiction> {
         }),
         None => Ok(()),
     }
+}
+
+fn find<'a>(catalogue: &'a Catalogue, name: &str) -> Result<&'a ModelEntry, UnknownModel> {
+    let found = catalogue.models.iter().find(|e| answers_to(e, name));
+    found.ok_or_else(|| UnknownModel {
+        name: name.to_owned(),
+        near: near(catalogue, name),
+    })
 }
 
 fn answers_to(entry: &ModelEntry, name: &str) -> bool {

@@ -78,6 +78,8 @@ pub struct KeyView {
     pub team: Option<String>,
     /// The friendly names of the models it may call; `null` stands for all.
     pub models: Option<Vec<String>>,
+    /// Whether its requests are refused where they would otherwise be adjusted, or ignored in part.
+    pub strict: bool,
     /// `active`, `expired` or `revoked`.
     pub status: KeyStatus,
     /// When it was created.
@@ -101,6 +103,7 @@ impl KeyView {
                 ModelScope::All => None,
                 ModelScope::Only(names) => Some(names.iter().cloned().collect()),
             },
+            strict: key.strict,
             status: key.status(now),
             created_at: rfc3339(key.created_at),
             expires_at: key.expires_at.map(rfc3339),

@@ -147,6 +147,29 @@ async fn a_revocation_says_whether_it_changed_anything() {
 }
 
 #[tokio::test]
+async fn a_key_is_as_strict_as_it_was_last_told_to_be() {
+    let store = store().await;
+    for ordered in [false, true] {
+        let strict = KeyOrder {
+            strict: ordered,
+            ..order()
+        };
+        let created = create(&store, strict).await.unwrap();
+        assert_eq!(created.info.strict, ordered);
+        for wanted in [true, true, false] {
+            let key = keys::set_strict(&store, created.info.id, wanted).await;
+            let key = key.unwrap();
+            assert_eq!(key.strict, wanted);
+            assert_eq!(keys::show(&store, key.id).await.unwrap(), key);
+            let grant = store.find(&created.plaintext.hash(&pepper())).await;
+            assert_eq!(grant.unwrap().unwrap().strict, wanted);
+        }
+    }
+    let missing = keys::set_strict(&store, KeyId(99), true).await;
+    assert_eq!(missing.unwrap_err().to_string(), "there is no key 99");
+}
+
+#[tokio::test]
 async fn a_failing_store_is_named_as_the_reason() {
     let store = store().await;
     store.set_down(true);
@@ -174,7 +197,7 @@ async fn the_json_of_a_key_shows_it_only_when_it_is_new() {
     let created_at = llmlite_control::dates::rfc3339(created.info.created_at);
     let key = serde_json::json!({
         "id": created.info.id.0, "name": "laptop", "last_four": last_four, "user": null,
-        "team": null, "models": null, "status": "active", "created_at": created_at,
+        "team": null, "models": null, "strict": false, "status": "active", "created_at": created_at,
         "expires_at": "1970-01-01T00:33:20Z", "revoked_at": null,
     });
     let mut new = key.clone();

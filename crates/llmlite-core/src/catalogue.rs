@@ -1,9 +1,11 @@
 //! The model catalogue: which models there are, where each may be called, what it can do and
 //! what it costs. It is data; no code parses a model id to learn what a model can do.
 
+mod abilities;
 mod residency;
 mod served;
 
+pub use abilities::{Abilities, Adaptive, PromptCache, Sampling, Thinking, ThinkingOff};
 pub use residency::{Residency, ResidencyPolicy};
 pub use served::{Contradiction, Lookup, ServedCatalogue, ServedModel};
 
@@ -48,40 +50,6 @@ pub struct ModelEntry {
     /// An operator added or changed this entry; it did not come with the program.
     #[serde(skip)]
     pub configured: bool,
-}
-
-/// What a model can do, as far as a translation has to know.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Abilities {
-    /// It takes images.
-    pub vision: bool,
-    /// It takes PDF documents.
-    pub pdf: bool,
-    /// Which of `temperature` and `top_p` it takes.
-    pub sampling: Sampling,
-    /// The conversation may end with an assistant's turn that the model goes on with.
-    pub prefill: bool,
-    /// It can be made to call a tool; most can.
-    #[serde(default = "can")]
-    pub forced_tool: bool,
-}
-
-/// What an entry says that does not mention an ability which nearly all models have.
-fn can() -> bool {
-    true
-}
-
-/// Which sampling parameters a model takes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Sampling {
-    /// `temperature` and `top_p`, also together.
-    Both,
-    /// One of the two.
-    OneOf,
-    /// Neither.
-    None,
 }
 
 /// How a model is reached under one residency.

@@ -280,6 +280,8 @@ pub struct KeyGrant {
     pub expires_at: Option<SystemTime>,
     /// When it was taken back, if it was.
     pub revoked_at: Option<SystemTime>,
+    /// Requests with it are refused where they would otherwise be adjusted, or ignored in part.
+    pub strict: bool,
 }
 
 impl KeyGrant {

@@ -52,6 +52,8 @@ pub struct KeyInfo {
     pub expires_at: Option<SystemTime>,
     /// When it was taken back, if it was.
     pub revoked_at: Option<SystemTime>,
+    /// Requests with it are refused where they would otherwise be adjusted, or ignored in part.
+    pub strict: bool,
 }
 
 impl KeyInfo {
@@ -78,4 +80,6 @@ pub struct NewKey {
     pub models: ModelScope,
     /// When it stops working, if ever.
     pub expires_at: Option<SystemTime>,
+    /// Requests with it are refused where they would otherwise be adjusted, or ignored in part.
+    pub strict: bool,
 }

@@ -11,6 +11,7 @@ use llmlite_core::{
 };
 use llmlite_http::{Drained, Limits, Stop};
 use llmlite_policy::PolicyEngine;
+use llmlite_translator::CachePoints;
 use tokio::{
     net::TcpListener,
     sync::Semaphore,
@@ -31,6 +32,8 @@ pub struct Config {
     pub region: String,
     /// What one server takes on at most.
     pub limits: Limits,
+    /// Whether cache points are placed where a client asks for none; a header can say otherwise.
+    pub automatic_cache: bool,
     /// Bytes of a request's body.
     pub body_bytes: usize,
     /// How long a request's body may take to arrive.
@@ -57,6 +60,7 @@ impl Config {
         Self {
             region: region.into(),
             limits: Limits::default(),
+            automatic_cache: true,
             body_bytes: 32 << 20,
             body_time: Duration::from_secs(60),
             requests: 4_000,
@@ -147,6 +151,7 @@ pub(crate) struct App {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) health: Health,
     pub(crate) region: Arc<str>,
+    pub(crate) cache: CachePoints,
     pub(crate) body_bytes: usize,
     pub(crate) body_time: Duration,
     pub(crate) write_stall: Duration,
@@ -180,6 +185,11 @@ impl App {
             clock: ports.clock,
             health: Health::new(ports.dependencies, stop.clone()),
             region,
+            cache: if config.automatic_cache {
+                CachePoints::Automatic
+            } else {
+                CachePoints::Asked
+            },
             body_bytes: config.body_bytes,
             body_time: config.body_time,
             write_stall: config.write_stall,

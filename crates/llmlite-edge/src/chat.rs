@@ -1,4 +1,4 @@
-//! `POST /v1/chat/completions`, from the body to the last byte of the answer.
+//! A completion, from the body to the last byte of the answer.
 
 use std::{sync::Arc, time::UNIX_EPOCH};
 
@@ -16,10 +16,12 @@ use llmlite_core::{
 use llmlite_http::{Body, RequestId, body, reply};
 use llmlite_openai::ChatRequest;
 use llmlite_policy::{Wish, estimate};
-use llmlite_translator::{Encoded, Reply, Stamp, decode, encode};
+use llmlite_translator::{CacheLife, DecodeError, Encoded, Options, Reply, Stamp, decode, encode};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
-use crate::{app::App, failure::Failure, meter::Meter, models, pump::Pump};
+use crate::{
+    app::App, dialect::Dialect, failure::Failure, meter::Meter, models, named, options, pump::Pump,
+};
 
 const RESIDENCY: HeaderName = HeaderName::from_static("x-llmlite-residency");
 const REGION: HeaderName = HeaderName::from_static("x-llmlite-region");
@@ -29,25 +31,29 @@ const ADJUSTED: HeaderName = HeaderName::from_static("x-llmlite-adjusted");
 impl App {
     /// Reads, translates and admits the request, and hands it to a task of its own: Bedrock bills
     /// the whole answer, so the answer is read to its end even when the client leaves.
-    pub(crate) async fn chat_completion(
+    pub(crate) async fn completion(
         self: Arc<Self>,
+        dialect: Dialect,
         headers: &HeaderMap,
         body: &mut Option<Incoming>,
         grant: KeyGrant,
         id: &RequestId,
     ) -> Result<Response<Body>, Failure> {
         must_be_json(headers)?;
+        let options = options::read(headers, &grant, self.cache)?;
         let place = self.places.clone().try_acquire_owned();
         let place = place.map_err(|_| Failure::Busy)?;
         let body = body.take().ok_or(Failure::Lost)?;
         let bytes = body::read(body, self.body_bytes, self.body_time).await?;
-        let request = ChatRequest::parse(&bytes)?;
+        let Order {
+            name,
+            model,
+            streamed,
+            encoded,
+        } = self.order(dialect, &bytes, &grant, options)?;
         drop(bytes);
-        let model = self.choose_model(&grant, &request.model)?;
-        let encoded = encode(&request, &models::abilities(&model))?;
-        let ignored = encoded.ignored.join(",");
-        let adjusted = encoded.adjusted.join(",");
-        let streamed = request.stream.unwrap_or(false);
+        let ignored = named::list(&encoded.ignored);
+        let adjusted = named::list(&encoded.adjusted);
         let admission = self.policy.admit(
             &grant,
             Wish {
@@ -63,8 +69,11 @@ impl App {
                 event_id: admission.event_id(),
                 body: encoded.body,
             },
-            stamp: self.stamp(id, request.model),
-            reply: encoded.reply,
+            form: Form {
+                dialect,
+                reply: encoded.reply,
+                stamp: self.stamp(dialect, id, name),
+            },
             id: id.clone(),
             _place: place,
         };
@@ -88,6 +97,27 @@ impl App {
         Ok(response)
     }
 
+    /// Reads and translates what the body asks for.
+    fn order(
+        &self,
+        dialect: Dialect,
+        body: &[u8],
+        grant: &KeyGrant,
+        options: Options,
+    ) -> Result<Order, Failure> {
+        let (body, unknown) = dialect.chat_body(body)?;
+        let mut request = ChatRequest::parse(&body)?;
+        request.unknown.extend(unknown);
+        let model = self.choose_model(grant, &request.model)?;
+        let encoded = encode(&request, &models::abilities(&model), options)?;
+        Ok(Order {
+            model,
+            streamed: request.streams(),
+            name: request.model.into_owned(),
+            encoded,
+        })
+    }
+
     async fn complete(self: Arc<Self>, call: Call, mut meter: Meter, client: Client) {
         let answer = tokio::select! {
             biased;
@@ -98,7 +128,7 @@ impl App {
             }
         };
         let result = match answer {
-            Ok(answer) => finished(&answer, &call.reply, call.stamp, &mut meter, &client),
+            Ok(answer) => finished(&answer, call.form, &mut meter, &client),
             Err(error) => {
                 meter.refused(&error);
                 Err(Failure::Backend(error))
@@ -120,7 +150,7 @@ impl App {
         match begun {
             Ok(stream) => {
                 meter.answered(stream.upstream_request_id);
-                let (pump, pieces) = Pump::new(&self, call.reply, call.stamp, call.id, meter);
+                let (pump, pieces) = Pump::new(&self, call.form, call.id, meter);
                 let _place = call._place;
                 tell(client, Ok(reply::events(pieces)));
                 pump.run(stream.events).await;
@@ -133,11 +163,12 @@ impl App {
         }
     }
 
-    fn stamp(&self, id: &RequestId, model: String) -> Stamp {
+    fn stamp(&self, dialect: Dialect, id: &RequestId, model: String) -> Stamp {
         let since = self.clock.now().duration_since(UNIX_EPOCH);
         let seconds = since.unwrap_or_default().as_secs();
+        let (prefix, id) = (dialect.id_prefix(), id.as_str().trim_start_matches("req_"));
         Stamp {
-            id: format!("chatcmpl-{}", id.as_str().trim_start_matches("req_")).into(),
+            id: format!("{prefix}-{id}").into(),
             created: i64::try_from(seconds).unwrap_or_default(),
             model: model.into(),
         }
@@ -147,11 +178,26 @@ impl App {
 /// Where the answer goes. Nobody may be there any more.
 type Client = oneshot::Sender<Result<Response<Body>, Failure>>;
 
+/// What a client asks for, translated.
+struct Order {
+    /// The model's name as the client has it.
+    name: String,
+    model: Arc<ServedModel>,
+    streamed: bool,
+    encoded: Encoded,
+}
+
+/// How an answer is to be turned into the client's.
+pub(crate) struct Form {
+    pub(crate) dialect: Dialect,
+    pub(crate) reply: Reply,
+    pub(crate) stamp: Stamp,
+}
+
 /// An admitted request, ready to be sent.
 struct Call {
     model: ModelCall,
-    reply: Reply,
-    stamp: Stamp,
+    form: Form,
     id: RequestId,
     /// Given back when the request has ended, not when its client has left.
     _place: OwnedSemaphorePermit,
@@ -165,17 +211,20 @@ fn tell(client: Client, answer: Result<Response<Body>, Failure>) {
 /// Bills a whole answer, and only then turns it into the client's.
 fn finished(
     answer: &ModelAnswer,
-    reply: &Reply,
-    stamp: Stamp,
+    form: Form,
     meter: &mut Meter,
     client: &Client,
 ) -> Result<Response<Body>, Failure> {
     meter.answered(answer.upstream_request_id.clone());
-    let (completion, usage) = match decode(&answer.body, reply, stamp) {
+    let (completion, usage) = match decode(&answer.body, &form.reply, form.stamp) {
         Ok(decoded) => decoded,
         Err(error) => {
-            meter.saw(answer.body.len(), None);
-            meter.uncounted(Ending::UpstreamFailed);
+            if let DecodeError::ModelFault { usage, .. } = &error {
+                meter.complete(*usage, Ending::UpstreamFailed);
+            } else {
+                meter.saw(answer.body.len(), None);
+                meter.uncounted(Ending::UpstreamFailed);
+            }
             return Err(Failure::Decode(error));
         }
     };
@@ -185,7 +234,7 @@ fn finished(
         Ending::Complete
     };
     meter.complete(usage, ending);
-    let body = serde_json::to_vec(&completion).unwrap_or_default();
+    let body = form.dialect.whole(completion).unwrap_or_default();
     Ok(reply::json(StatusCode::OK, body))
 }
 
@@ -195,6 +244,10 @@ fn facts(encoded: &Encoded, model: &ServedModel) -> estimate::Facts {
         tools: encoded.facts.tools,
         max_tokens: encoded.facts.max_tokens,
         context_tokens: model.context_tokens,
+        cache: encoded.facts.cache.map(|life| match life {
+            CacheLife::FiveMinutes => estimate::CacheLife::FiveMinutes,
+            CacheLife::OneHour => estimate::CacheLife::OneHour,
+        }),
     }
 }
 

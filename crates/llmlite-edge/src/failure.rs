@@ -41,6 +41,11 @@ pub(crate) enum Failure {
     MediaType,
     /// A body that is compressed.
     ContentEncoding,
+    /// A header of ours with a value that it does not take.
+    Header {
+        header: HeaderName,
+        values: [&'static str; 2],
+    },
     /// A body that could not be read.
     Body(ReadError),
     /// A body that is no chat request.
@@ -207,6 +212,14 @@ impl Failure {
                 "unsupported_content_encoding",
                 "the body must not be compressed; send it without content-encoding",
             ),
+            Self::Header {
+                header,
+                values: [one, other],
+            } => Answer::invalid(
+                400,
+                "invalid_header",
+                format!("the header {header} takes one of two values: {one} or {other}"),
+            ),
             Self::Body(error) => body(*error),
             Self::Request(error) => Answer::invalid(400, "invalid_request", error.to_string())
                 .param(error.param.as_deref()),
@@ -248,6 +261,12 @@ impl Failure {
             )
             .retry_after(Duration::from_secs(1)),
             Self::Backend(error) => upstream::explained(error),
+            Self::Decode(DecodeError::ModelFault { reason, .. })
+            | Self::Stream(StreamError::ModelFault { reason }) => Answer::server(
+                502,
+                reason,
+                "the model's answer is malformed, as the model itself says; ask again or otherwise",
+            ),
             Self::Decode(_) | Self::Stream(_) => Answer::server(
                 502,
                 "upstream_error",
@@ -267,6 +286,9 @@ impl Failure {
         match self {
             Self::Store(cause) => {
                 error!(request.id = %id, error = %cause, cause = ?cause, "the store failed");
+            }
+            Self::Decode(cause @ DecodeError::ModelFault { .. }) => {
+                warn!(request.id = %id, error = %cause, "the model's answer is malformed");
             }
             Self::Decode(cause) => {
                 error!(request.id = %id, error = %cause, "the model's answer is not one");

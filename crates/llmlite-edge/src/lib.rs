@@ -1,18 +1,22 @@
 //! Serves the public API, and carries one request from key to bill.
 //!
-//! `routes` finds out what is asked for, `auth` who asks, `chat` carries a completion to Bedrock
-//! and back with `pump` (the stream) and `meter` (the bill), `failure` is the one place that
-//! chooses statuses and words for errors, and `ledger` writes usage down in the background.
+//! `routes` finds out what is asked for, `auth` who asks, `chat` carries a completion of either
+//! `dialect` to Bedrock and back with `pump` (the stream) and `meter` (the bill), `failure` is the
+//! one place that chooses statuses and words for errors, and `ledger` writes usage down in the
+//! background.
 //! Start with [`serve`].
 
 mod app;
 mod auth;
 mod chat;
+mod dialect;
 mod failure;
 mod health;
 mod ledger;
 mod meter;
 mod models;
+mod named;
+mod options;
 mod pump;
 mod routes;
 mod scrub;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use hyper::{Response, StatusCode};
 use llmlite_core::{
-    catalogue::{Lookup, Sampling, ServedModel},
+    catalogue::{self, Lookup, Sampling, ServedModel, Thinking, ThinkingOff},
     keys::KeyGrant,
 };
 use llmlite_http::{Body, reply};
@@ -81,6 +81,39 @@ pub(crate) fn abilities(model: &ServedModel) -> translator::Model {
         vision: model.abilities.vision,
         pdf: model.abilities.pdf,
         forced_tool: model.abilities.forced_tool,
+        thinking: thinking(model.abilities.thinking),
+        json_schema: model.abilities.json_schema,
+        strict_tools: model.abilities.strict_tools,
+        cache: model.abilities.cache.map(|cache| translator::PromptCache {
+            min_tokens: cache.min_tokens,
+            one_hour: cache.one_hour,
+        }),
+        system_turns: model.abilities.system_turns,
+    }
+}
+
+fn thinking(thinking: Thinking) -> translator::Thinking {
+    match thinking {
+        Thinking::None => translator::Thinking::None,
+        Thinking::Budget => translator::Thinking::Budget,
+        Thinking::Adaptive(catalogue::Adaptive {
+            off,
+            budget,
+            xhigh,
+            max,
+            hidden,
+        }) => translator::Thinking::Adaptive(translator::Adaptive {
+            off: match off {
+                ThinkingOff::Unasked => translator::ThinkingOff::Unasked,
+                ThinkingOff::Disabled => translator::ThinkingOff::Disabled,
+                ThinkingOff::BetweenTools => translator::ThinkingOff::BetweenTools,
+                ThinkingOff::Never => translator::ThinkingOff::Never,
+            },
+            budget,
+            xhigh,
+            max,
+            hidden,
+        }),
     }
 }
 

@@ -8,15 +8,23 @@ use llmlite_core::{
     usage::Ending,
 };
 use llmlite_http::{RequestId, Stop};
-use llmlite_openai::{ChatChunk, sse};
-use llmlite_translator::{Reply, Stamp, StreamDecoder, StreamError};
+use llmlite_openai::{
+    ChatChunk,
+    chat::{
+        chunk::Delta,
+        response::{ReasoningDetail, ReasoningThought},
+        tool_call::{FunctionDelta, ToolCallDelta},
+    },
+    sse,
+};
+use llmlite_translator::{StreamDecoder, StreamError};
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore, mpsc},
     time::{Instant, sleep_until, timeout},
 };
 use tracing::debug;
 
-use crate::{app::App, failure::Failure, meter::Meter};
+use crate::{app::App, chat::Form, dialect::Dialect, failure::Failure, meter::Meter};
 use End::{Abandoned, Complete, Failed, Shutdown};
 
 /// Pieces that wait for a slow client. When they are full, Bedrock is read no further.
@@ -27,6 +35,7 @@ const PIECES: usize = 16;
 /// A client that leaves closes its channel; the pump reads on, writing nowhere, to the event that
 /// carries the usage, because Bedrock bills the whole answer.
 pub(crate) struct Pump {
+    dialect: Dialect,
     decoder: StreamDecoder,
     meter: Meter,
     client: Client,
@@ -100,7 +109,12 @@ impl End {
             Shutdown | Abandoned => false,
             Failed(Failure::Backend(error)) => error.kind != BackendErrorKind::Timeout,
             Failed(Failure::Stream(error)) => {
-                matches!(error, StreamError::Truncated | StreamError::Upstream { .. })
+                matches!(
+                    error,
+                    StreamError::Truncated
+                        | StreamError::Upstream { .. }
+                        | StreamError::ModelFault { .. }
+                )
             }
             Failed(_) => false,
         }
@@ -111,14 +125,14 @@ impl Pump {
     /// A pump, and where its client reads.
     pub(crate) fn new(
         app: &App,
-        reply: Reply,
-        stamp: Stamp,
+        form: Form,
         id: RequestId,
         meter: Meter,
     ) -> (Self, mpsc::Receiver<Bytes>) {
         let (pieces, receiver) = mpsc::channel(PIECES);
         let pump = Self {
-            decoder: StreamDecoder::new(reply, stamp),
+            dialect: form.dialect,
+            decoder: StreamDecoder::new(form.reply, form.stamp),
             meter,
             client: Client::Reading {
                 pieces,
@@ -243,7 +257,7 @@ impl Pump {
     fn frame(&mut self) {
         let reading = matches!(self.client, Client::Reading { .. });
         for chunk in self.chunks.drain(..) {
-            if reading && let Err(error) = sse::data(&mut self.text, &chunk) {
+            if reading && let Err(error) = self.dialect.piece(&mut self.text, chunk) {
                 debug!(request.id = %self.id, %error, "a chunk cannot be written");
             }
         }
@@ -291,15 +305,38 @@ impl Pump {
 
 /// How much of the model's output a chunk carries.
 fn output_bytes(chunk: &ChatChunk) -> usize {
-    let bytes = |text: &Option<String>| text.as_ref().map_or(0, String::len);
     let deltas = chunk.choices.iter().map(|choice| &choice.delta);
-    deltas
-        .map(|delta| {
-            let calls = delta.tool_calls.iter();
-            let arguments: usize = calls
-                .map(|call| bytes(&call.function.name) + call.function.arguments.len())
-                .sum();
-            bytes(&delta.content) + bytes(&delta.reasoning_content) + arguments
-        })
-        .sum()
+    deltas.map(delta_bytes).sum()
+}
+
+/// A refusal is not counted: it comes with the end, and so with Bedrock's own count.
+fn delta_bytes(delta: &Delta) -> usize {
+    let calls: usize = delta.tool_calls.iter().map(call_bytes).sum();
+    let thoughts: usize = delta.reasoning_details.iter().map(sealed_bytes).sum();
+    let legacy = delta.function_call.as_ref().map_or(0, function_bytes);
+    bytes(&delta.content) + bytes(&delta.reasoning_content) + calls + thoughts + legacy
+}
+
+fn call_bytes(call: &ToolCallDelta) -> usize {
+    let function = call.function.as_ref().map_or(0, function_bytes);
+    let custom = call.custom.as_ref();
+    function + custom.map_or(0, |custom| bytes(&custom.name) + custom.input.len())
+}
+
+fn function_bytes(function: &FunctionDelta) -> usize {
+    bytes(&function.name) + function.arguments.len()
+}
+
+/// What stands for thoughts that are not shown; the words of those that are were counted when
+/// they came.
+fn sealed_bytes(detail: &ReasoningDetail) -> usize {
+    match &detail.thought {
+        ReasoningThought::Text { text, signature } if text.is_empty() => bytes(signature),
+        ReasoningThought::Text { .. } => 0,
+        ReasoningThought::Encrypted { data } => data.len(),
+    }
+}
+
+fn bytes(text: &Option<String>) -> usize {
+    text.as_ref().map_or(0, String::len)
 }

@@ -8,14 +8,14 @@ use hyper::{
 use llmlite_core::keys::KeyGrant;
 use llmlite_http::{Body, Handler, RequestId, body};
 
-use crate::{app::App, failure::Failure};
+use crate::{app::App, dialect::Dialect, failure::Failure};
 
 /// A thing that can be asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Route<'a> {
     Live,
     Ready,
-    ChatCompletions,
+    Completions(Dialect),
     Models,
     Model(&'a str),
 }
@@ -30,7 +30,8 @@ impl<'a> Route<'a> {
             _ => {}
         }
         match path.strip_prefix("/v1").unwrap_or(path) {
-            "/chat/completions" => Some(Self::ChatCompletions),
+            "/chat/completions" => Some(Self::Completions(Dialect::Chat)),
+            "/completions" => Some(Self::Completions(Dialect::Text)),
             "/models" => Some(Self::Models),
             other => match other.strip_prefix("/models/") {
                 Some(id) if !id.is_empty() => Some(Self::Model(id)),
@@ -45,7 +46,7 @@ impl<'a> Route<'a> {
 
     fn method(&self) -> Method {
         match self {
-            Self::ChatCompletions => Method::POST,
+            Self::Completions(_) => Method::POST,
             Self::Live | Self::Ready | Self::Models | Self::Model(_) => Method::GET,
         }
     }
@@ -101,7 +102,10 @@ impl App {
         id: &RequestId,
     ) -> Result<Response<Body>, Failure> {
         match allowed(route, &head.method)? {
-            Route::ChatCompletions => self.chat_completion(&head.headers, body, grant, id).await,
+            Route::Completions(dialect) => {
+                self.completion(dialect, &head.headers, body, grant, id)
+                    .await
+            }
             Route::Models => Ok(self.list_models(&grant)),
             Route::Model(name) => self.show_model(&grant, name),
             // Public routes were answered before.
@@ -128,15 +132,17 @@ mod tests {
     #[rustfmt::skip]
     fn only_exact_paths_lead_anywhere() {
         let check = |path, want| assert_eq!(Route::of(path), want, "{path}");
-        check("/v1/chat/completions",   Some(Route::ChatCompletions));
-        check("/chat/completions",      Some(Route::ChatCompletions));
+        check("/v1/chat/completions",   Some(Route::Completions(Dialect::Chat)));
+        check("/chat/completions",      Some(Route::Completions(Dialect::Chat)));
+        check("/v1/completions",        Some(Route::Completions(Dialect::Text)));
+        check("/completions",           Some(Route::Completions(Dialect::Text)));
         check("/v1/models",             Some(Route::Models));
         check("/v1/models/a%2Fb",       Some(Route::Model("a%2Fb")));
         check("/health/live",           Some(Route::Live));
         check("/health/liveliness",     Some(Route::Live));
         check("/health/ready",          Some(Route::Ready));
         check("/health/readiness",      Some(Route::Ready));
-        for path in ["/", "", "/v1", "/v1/", "/v1/models/", "/v1/chat/completions/", "/V1/models",
+        for path in ["/", "", "/v1", "/v1/", "/v1/models/", "/v1/chat/completions/", "/v1/completions/", "/v1/chat", "/V1/models",
                      "//v1/models", "/v1/./models", "/v1/%6dodels", "/health", "/health/live/",
                      "/v1/health/live", "/v1/v1/models", "/v1/chat/completions;x"] {
             check(path, None);

@@ -5,12 +5,16 @@
 //!
 //! * Requests: [`ChatRequest::parse`] reads a body and names the field that is wrong.
 //!   Unknown fields are accepted at every level, and `null` equals absent for every optional
-//!   field, because real clients send both.
+//!   field, because real clients send both; a value that changes nothing in the answer may have
+//!   any type.
+//!   Anthropic's blocks and tools, and the items of OpenAI's newer API, are read into the same
+//!   types, because some clients choose their dialect by the name of the model.
 //! * Answers: [`ChatCompletion`] whole, [`ChatChunk`] in pieces, framed by [`sse`].
 //! * Everything else: [`models`] for the model list, [`error::ErrorBody`] for refusals.
 //!
-//! JSON that only passes through (the schema of a tool) stays a raw value, so that the order of
-//! its keys and the text of its numbers survive byte for byte.
+//! A request borrows from its body: text without escapes, such as a picture in base64, is not
+//! copied, and JSON that only passes through (the schema of a tool) stays a raw value, so that the
+//! order of its keys and the text of its numbers survive byte for byte.
 //!
 //! ```
 //! use llmlite_openai::ChatRequest;
@@ -25,6 +29,7 @@
 #![deny(missing_docs)]
 
 pub mod chat;
+pub mod completions;
 pub mod error;
 pub mod models;
 pub mod sse;

@@ -16,6 +16,16 @@ pub struct CompletionUsage {
     pub total_tokens: u64,
     /// How much of the prompt met the cache.
     pub prompt_tokens_details: PromptTokensDetails,
+    /// How much of the answer was thinking; left out when that is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub completion_tokens_details: Option<CompletionTokensDetails>,
+}
+
+/// What the tokens of an answer were spent on.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct CompletionTokensDetails {
+    /// Tokens of thinking.
+    pub reasoning_tokens: u64,
 }
 
 /// How much of the prompt met the cache.

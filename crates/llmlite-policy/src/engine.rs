@@ -3,7 +3,7 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use llmlite_core::{
-    catalogue::ServedModel,
+    catalogue::{Prices, ServedModel},
     ids::{EventId, KeyId, TeamId, UserId},
     keys::{KeyGrant, KeyStatus},
     ports::clock::Clock,
@@ -165,13 +165,15 @@ impl PolicyEngine {
 
     /// Charges a request that has ended. From here on its record is the sink's to keep.
     pub fn settle(&self, admission: Admission, outcome: Outcome) {
+        let prices = &admission.wish.model.prices;
         let (tokens, estimated) = match outcome.used {
             Use::NotSent => return,
             Use::Refused => (Tokens::default(), false),
             Use::Counted(tokens) => (tokens, false),
             Use::Abandoned { counted } => {
                 let facts = &admission.wish.facts;
-                (bounded(facts, counted, u64::from(facts.max_tokens)), true)
+                let output = u64::from(facts.max_tokens);
+                (bounded(facts, prices, counted, output), true)
             }
             Use::Unknown {
                 counted,
@@ -179,7 +181,7 @@ impl PolicyEngine {
             } => {
                 let facts = &admission.wish.facts;
                 let seen = estimate::output_tokens(facts, output_bytes);
-                (bounded(facts, counted, seen), true)
+                (bounded(facts, prices, counted, seen), true)
             }
         };
         let model = &admission.wish.model;
@@ -196,7 +198,7 @@ impl PolicyEngine {
             residency: model.residency,
             streamed: admission.wish.streamed,
             tokens,
-            cost: price::cost(&model.prices, &tokens),
+            cost: price::cost(prices, &tokens),
             estimated,
             ending: outcome.ending,
             latency: outcome.latency,
@@ -214,16 +216,20 @@ impl fmt::Debug for PolicyEngine {
 }
 
 /// What Bedrock counted of the input stands; without that, a bound from what was sent.
-fn bounded(facts: &estimate::Facts, counted: Option<Tokens>, output: u64) -> Tokens {
+fn bounded(
+    facts: &estimate::Facts,
+    prices: &Prices,
+    counted: Option<Tokens>,
+    output: u64,
+) -> Tokens {
     match counted {
         Some(tokens) => Tokens {
             output: tokens.output.max(output),
             ..tokens
         },
         None => Tokens {
-            input: estimate::input_tokens(facts),
             output,
-            ..Tokens::default()
+            ..estimate::input(facts, prices)
         },
     }
 }

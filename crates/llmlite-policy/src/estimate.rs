@@ -1,5 +1,9 @@
 //! How many tokens a request had, when Bedrock's count never came.
 
+use llmlite_core::{catalogue::Prices, usage::Tokens};
+
+use crate::price;
+
 /// Fewer bytes than this make no token on average, so a division by it gives an upper bound.
 const BYTES_PER_TOKEN: u64 = 2;
 /// What the instructions for the use of tools add.
@@ -16,10 +20,50 @@ pub struct Facts {
     pub max_tokens: u32,
     /// The model's context.
     pub context_tokens: u32,
+    /// How long the prompt cache is asked to keep a part of the input, if it is; the longest time
+    /// where there are several.
+    pub cache: Option<CacheLife>,
+}
+
+/// How long the prompt cache keeps what it is told to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum CacheLife {
+    /// Five minutes after its last use.
+    FiveMinutes,
+    /// An hour after its last use.
+    OneHour,
+}
+
+/// An upper bound of the input, in the kind of token that costs the most of those that the request
+/// can have caused: what is written to the cache is dearer than plain input.
+pub fn input(facts: &Facts, prices: &Prices) -> Tokens {
+    let count = input_tokens(facts);
+    let plain = Tokens {
+        input: count,
+        ..Tokens::default()
+    };
+    let written_5m = Tokens {
+        cache_write_5m: count,
+        ..Tokens::default()
+    };
+    let written_1h = Tokens {
+        cache_write_1h: count,
+        ..Tokens::default()
+    };
+    let kinds = [
+        (facts.cache >= Some(CacheLife::OneHour), written_1h),
+        (facts.cache >= Some(CacheLife::FiveMinutes), written_5m),
+        (true, plain),
+    ];
+    let possible = kinds.into_iter().filter(|(possible, _)| *possible);
+    let dearest = possible
+        .map(|(_, tokens)| tokens)
+        .max_by_key(|tokens| price::cost(prices, tokens));
+    dearest.unwrap_or(plain)
 }
 
 /// An upper bound of the input.
-pub fn input_tokens(facts: &Facts) -> u64 {
+fn input_tokens(facts: &Facts) -> u64 {
     let prompt = facts.body_bytes.div_ceil(BYTES_PER_TOKEN);
     let tools = if facts.tools { TOOL_PROMPT } else { 0 };
     (prompt + tools).min(u64::from(facts.context_tokens))
@@ -34,6 +78,11 @@ pub fn output_tokens(facts: &Facts, bytes_seen: u64) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use llmlite_core::{
+        catalogue::{LongContext, PriceList},
+        money::PicodollarsPerToken,
+    };
+
     use super::*;
 
     #[test]
@@ -43,11 +92,72 @@ mod tests {
             tools,
             max_tokens: 100,
             context_tokens: 10_000,
+            cache: None,
         };
         assert_eq!(input_tokens(&facts(101, false)), 51);
         assert_eq!(input_tokens(&facts(100, true)), 1_050);
         assert_eq!(input_tokens(&facts(1 << 40, true)), 10_000);
         assert_eq!(output_tokens(&facts(0, false), 3), 2);
         assert_eq!(output_tokens(&facts(0, false), 1 << 40), 100);
+    }
+
+    fn list([input, cache_write_5m, cache_write_1h]: [i64; 3]) -> PriceList {
+        PriceList {
+            input: PicodollarsPerToken(input),
+            output: PicodollarsPerToken(99_000),
+            cache_read: PicodollarsPerToken(1_000),
+            cache_write_5m: PicodollarsPerToken(cache_write_5m),
+            cache_write_1h: PicodollarsPerToken(cache_write_1h),
+        }
+    }
+
+    /// Prices are those of plain input and of both kinds of writes; long input begins above 1,000
+    /// tokens. `want` are the tokens of these three kinds.
+    #[track_caller]
+    fn check(cache: Option<CacheLife>, base: [i64; 3], long: [i64; 3], bytes: u64, want: [u64; 3]) {
+        let facts = Facts {
+            body_bytes: bytes,
+            tools: false,
+            max_tokens: 100,
+            context_tokens: 10_000,
+            cache,
+        };
+        let prices = Prices {
+            base: list(base),
+            long_context: Some(LongContext {
+                above_input_tokens: 1_000,
+                prices: list(long),
+            }),
+        };
+        let [input, cache_write_5m, cache_write_1h] = want;
+        let want = Tokens {
+            input,
+            cache_write_5m,
+            cache_write_1h,
+            ..Tokens::default()
+        };
+        assert_eq!(super::input(&facts, &prices), want);
+    }
+
+    #[test]
+    #[rustfmt::skip]
+    fn input_that_may_have_been_written_to_the_cache_is_estimated_at_the_dearest_price() {
+        let five = Some(CacheLife::FiveMinutes);
+        let hour = Some(CacheLife::OneHour);
+        let dear  = [3_000, 3_750, 6_000];
+        let cheap = [3_000, 2_000, 1_000];
+        let odd   = [3_000, 5_000, 4_000];
+        //    cache  prices  long   bytes   in   5m   1h
+        check(None,  dear,   dear,   200, [100,   0,   0]);
+        check(five,  dear,   dear,   200, [  0, 100,   0]);
+        check(hour,  dear,   dear,   200, [  0,   0, 100]);
+        // A price list may say otherwise; then plain input is the dearest, or the shorter write.
+        check(five,  cheap,  dear,   200, [100,   0,   0]);
+        check(hour,  cheap,  dear,   200, [100,   0,   0]);
+        check(hour,  odd,    dear,   200, [  0, 100,   0]);
+        // For long input its own list decides.
+        check(five,  dear,   cheap, 2002, [1001,  0,   0]);
+        check(five,  cheap,  dear,  2002, [0,  1001,   0]);
+        check(hour,  dear,   dear,     0, [  0,   0,   0]);
     }
 }

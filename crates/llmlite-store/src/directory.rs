@@ -63,6 +63,7 @@ impl Directory for Store {
                     &key.team.map(|t| t.0),
                     &models,
                     &key.expires_at,
+                    &key.strict,
                 ],
             )
             .await
@@ -80,9 +81,12 @@ impl Directory for Store {
 
     async fn revoke_key(&self, id: KeyId) -> Result<KeyInfo, StoreError> {
         let rows = self.lookup(REVOKE_KEY, &[&id.0]).await?;
-        one(&rows, key_info)?.ok_or_else(|| StoreError::Missing {
-            what: format!("key {id}"),
-        })
+        one(&rows, key_info)?.ok_or_else(|| no_key(id))
+    }
+
+    async fn set_key_strict(&self, id: KeyId, strict: bool) -> Result<KeyInfo, StoreError> {
+        let rows = self.lookup(SET_KEY_STRICT, &[&id.0, &strict]).await?;
+        one(&rows, key_info)?.ok_or_else(|| no_key(id))
     }
 }
 
@@ -90,6 +94,12 @@ impl Directory for Store {
 const NO_ROW: StoreError = StoreError::Corrupt {
     what: "an insert that returned no row",
 };
+
+fn no_key(id: KeyId) -> StoreError {
+    StoreError::Missing {
+        what: format!("key {id}"),
+    }
+}
 
 fn one<T>(rows: &[Row], read: fn(&Row) -> Result<T, Error>) -> Result<Option<T>, StoreError> {
     Ok(all(rows, read)?.into_iter().next())
@@ -146,6 +156,7 @@ fn key_info(row: &Row) -> Result<KeyInfo, Error> {
         created_at: row.try_get("created_at")?,
         expires_at: row.try_get::<_, Option<SystemTime>>("expires_at")?,
         revoked_at: row.try_get::<_, Option<SystemTime>>("revoked_at")?,
+        strict: row.try_get("strict")?,
     })
 }
 
@@ -207,6 +218,7 @@ macro_rules! key_info_from {
             "\n",
             $with,
             "SELECT k.id, k.name, k.last_four, k.models, k.created_at, k.expires_at, k.revoked_at,
+       k.strict,
        u.id AS user_id, u.email, u.created_at AS user_created_at,
        ut.id AS user_team_id, ut.name AS user_team_name, ut.created_at AS user_team_created_at,
        t.id AS team_id, t.name AS team_name, t.created_at AS team_created_at
@@ -225,8 +237,9 @@ macro_rules! key_info_from {
 const CREATE_KEY: &str = key_info_from!(
     "keys.create",
     "WITH created AS (
-    INSERT INTO virtual_keys (name, hash, last_four, user_id, team_id, models, expires_at)
-    VALUES ($1, $2, $3, $4, $5, $6, $7)
+    INSERT INTO virtual_keys (name, hash, last_four, user_id, team_id, models, expires_at,
+                              strict)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
     RETURNING *)
 ",
     "created",
@@ -244,5 +257,14 @@ const REVOKE_KEY: &str = key_info_from!(
     UPDATE virtual_keys SET revoked_at = coalesce(revoked_at, now()) WHERE id = $1 RETURNING *)
 ",
     "revoked",
+    ""
+);
+
+const SET_KEY_STRICT: &str = key_info_from!(
+    "keys.set_strict",
+    "WITH changed AS (
+    UPDATE virtual_keys SET strict = $2 WHERE id = $1 RETURNING *)
+",
+    "changed",
     ""
 );

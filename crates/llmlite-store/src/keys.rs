@@ -34,6 +34,7 @@ fn grant(row: &Row) -> Result<KeyGrant, Error> {
         models: scope(row.try_get("models")?),
         expires_at: row.try_get::<_, Option<SystemTime>>("expires_at")?,
         revoked_at: row.try_get::<_, Option<SystemTime>>("revoked_at")?,
+        strict: row.try_get("strict")?,
     })
 }
 
@@ -47,7 +48,7 @@ pub(crate) fn scope(models: Option<Vec<String>>) -> ModelScope {
 const FIND: &str = "\
 -- keys.find
 SELECT k.id, k.name, k.user_id, coalesce(k.team_id, u.team_id) AS team_id, k.models,
-       k.expires_at, k.revoked_at
+       k.expires_at, k.revoked_at, k.strict
   FROM virtual_keys k
   LEFT JOIN users u ON u.id = k.user_id
  WHERE k.hash = $1";

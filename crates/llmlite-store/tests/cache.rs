@@ -355,6 +355,34 @@ async fn a_revocation_reaches_the_cache_by_notification_also_after_the_feed_was_
 }
 
 #[tokio::test]
+async fn a_key_that_is_made_strict_is_strict_everywhere_by_notification() {
+    let database = postgres::fresh().await;
+    let store = database.store().await;
+    let admin = database.client().await;
+    let (key, hash) = a_key();
+    let info = store.create_key(&a_new_key(&key)).await.unwrap();
+    let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
+    let instance = || {
+        let clock: Arc<ManualClock> = Arc::default();
+        let keys = Arc::new(CachedKeys::new(Arc::new(store.clone()), clock));
+        store.follow_changes(Arc::clone(&keys), &tasks, stop.clone());
+        keys
+    };
+    let instances = [instance(), instance()];
+    until(async || admin.query(LISTENERS, &[]).await.unwrap().len() == 2).await;
+    let strict = async |keys: &CachedKeys| keys.find(&hash).await.unwrap().unwrap().strict;
+    for want in [false, true, false] {
+        store.set_key_strict(info.id, want).await.unwrap();
+        for keys in &instances {
+            until(async || strict(keys).await == want).await;
+        }
+    }
+    stop.cancel();
+    tasks.close();
+    tasks.wait().await;
+}
+
+#[tokio::test]
 async fn what_changes_while_the_feed_is_cut_is_asked_again_when_it_is_back() {
     let database = postgres::fresh().await;
     let store = database.store().await;

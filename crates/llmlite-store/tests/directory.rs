@@ -9,7 +9,7 @@ use llmlite_core::{
     catalogue::Catalogue,
     ids::{KeyId, TeamId},
     keys::{ModelScope, Pepper, VirtualKey},
-    people::NewKey,
+    people::{KeyInfo, NewKey},
     ports::{StoreError, directory::Directory, keys::KeyStore},
 };
 use llmlite_store::PepperError;
@@ -136,6 +136,37 @@ async fn a_key_keeps_its_models_and_dates_and_a_revoked_one_its_first_date() {
         match store.revoke_key(KeyId(999)).await {
             Err(StoreError::Missing { what }) => assert_eq!(what, "key 999"),
             other => panic!("{other:?}"),
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_key_is_as_strict_as_it_was_last_told_to_be() {
+    on_both(async |store| {
+        let (key, hash) = a_key();
+        let new = NewKey {
+            strict: true,
+            ..a_new_key(&key)
+        };
+        let other = store.create_key(&a_new_key(&a_key().0)).await.unwrap();
+        let info = store.create_key(&new).await.unwrap();
+        assert!(info.strict && !other.strict);
+        assert!(store.find(&hash).await.unwrap().unwrap().strict);
+        for strict in [false, false, true] {
+            let changed = store.set_key_strict(info.id, strict).await.unwrap();
+            let want = KeyInfo {
+                strict,
+                ..info.clone()
+            };
+            assert_eq!(changed, want);
+            assert_eq!(store.key(info.id).await.unwrap(), Some(want));
+            assert_eq!(store.find(&hash).await.unwrap().unwrap().strict, strict);
+        }
+        assert_eq!(store.key(other.id).await.unwrap(), Some(other));
+        match store.set_key_strict(KeyId(999), true).await {
+            Err(StoreError::Missing { what }) => assert_eq!(what, "key 999"),
+            unexpected => panic!("{unexpected:?}"),
         }
     })
     .await;

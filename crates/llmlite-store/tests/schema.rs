@@ -11,11 +11,11 @@ async fn a_second_migration_finds_nothing_to_do() {
     let first = migrate(database.url()).await.unwrap();
     assert_eq!(
         first.applied,
-        ["V1__people_and_keys", "V2__ledger"].map(str::to_owned)
+        ["V1__people_and_keys", "V2__ledger", "V3__strict_keys"].map(str::to_owned)
     );
     let second = migrate(database.url()).await.unwrap();
     assert!(second.applied.is_empty());
-    assert_eq!((first.version, second.version), (2, 2));
+    assert_eq!((first.version, second.version), (3, 3));
     assert_eq!(second.partitions, 0);
 }
 
@@ -28,7 +28,7 @@ async fn migrations_at_the_same_time_apply_each_step_once() {
         migrate(database.url())
     );
     let applied: usize = [a, b, c].map(|m| m.unwrap().applied.len()).iter().sum();
-    assert_eq!(applied, 2);
+    assert_eq!(applied, 3);
 }
 
 #[track_caller]
@@ -52,9 +52,9 @@ async fn an_older_database_is_refused_and_the_remedy_named() {
     store.check_schema().await.unwrap();
     store.check().await.unwrap();
 
-    let forget = "DELETE FROM refinery_schema_history WHERE version = 2";
+    let forget = "DELETE FROM refinery_schema_history WHERE version = 3";
     database.client().await.batch_execute(forget).await.unwrap();
-    says(store.check_schema().await, "at migration 1");
+    says(store.check_schema().await, "at migration 2");
 }
 
 #[tokio::test]
@@ -134,6 +134,6 @@ async fn partitions_are_made_ahead_and_take_over_what_the_default_holds() {
 
 #[test]
 fn the_fingerprint_is_that_of_these_migrations() {
-    assert_eq!(schema::known_version(), 2);
+    assert_eq!(schema::known_version(), 3);
     assert_ne!(schema::fingerprint(), 0);
 }

@@ -43,6 +43,7 @@ pub fn a_new_key(key: &VirtualKey) -> NewKey {
         team: None,
         models: ModelScope::All,
         expires_at: None,
+        strict: false,
     }
 }
 
@@ -56,6 +57,7 @@ pub fn a_grant() -> KeyGrant {
         models: ModelScope::All,
         expires_at: None,
         revoked_at: None,
+        strict: false,
     }
 }
 

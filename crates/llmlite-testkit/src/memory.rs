@@ -150,6 +150,7 @@ fn granted(key: &KeyInfo) -> KeyGrant {
         models: key.models.clone(),
         expires_at: key.expires_at,
         revoked_at: key.revoked_at,
+        strict: key.strict,
     }
 }
 

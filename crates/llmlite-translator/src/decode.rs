@@ -1,22 +1,36 @@
 //! Turns a whole answer of Claude into a chat completion.
 
+pub(crate) mod ending;
+mod fence;
+mod message;
+pub(crate) mod narrator;
+pub(crate) mod piece;
+mod unwrap;
+
 use llmlite_openai::ChatCompletion;
-use llmlite_openai::chat::response::{
-    AssistantMessage, AssistantTag, Choice, CompletionTag, FinishReason,
-};
-use llmlite_openai::chat::tool::{FunctionCall, FunctionTag, ToolCall};
-use serde_json::value::RawValue;
+use llmlite_openai::chat::response::{Choice, CompletionTag};
 
 use crate::claude::response::{AnswerBlock, Kind, MessageAnswer, RawAnswer};
 use crate::error::DecodeError;
 use crate::reply::{Reply, Stamp};
 use crate::usage::Usage;
+use ending::Stop;
+use message::Message;
+use narrator::{NamelessCall, Narrator};
 
 /// Turns a whole answer of Claude into a chat completion and the usage to bill.
 ///
+/// * Text is the `content`; of citations only the text is kept, not the sources.
+/// * Thoughts are `reasoning_content`, and with their signatures `reasoning_details`.
+/// * Calls are in the form in which the request offered its tools, under the client's names.
+/// * Where a tool stands for the answer's schema, its arguments are the `content`, and text beside
+///   them is left out.
+/// * An answer that the model declined has a `refusal`, and what it had said before as `content`.
+///
 /// # Errors
 ///
-/// When `answer` is not a message of Claude, or does not say what it used.
+/// When `answer` is not a message of Claude, does not say what it used, or is one that the model
+/// itself calls malformed.
 pub fn decode(
     answer: &[u8],
     reply: &Reply,
@@ -29,55 +43,40 @@ pub fn decode(
     let mut usage = Usage::default();
     usage.update(&answer.usage);
 
-    let message = message(answer.content, reply)?;
-    let reason = answer.stop_reason.as_ref().map(|reason| reason.0.as_ref());
-    let finish_reason = finish_reason(reason, !message.tool_calls.is_empty());
+    let choice = choice(answer, usage, reply)?;
     let completion = ChatCompletion {
         id: stamp.id,
         object: CompletionTag::ChatCompletion,
         created: stamp.created,
         model: stamp.model,
-        choices: vec![Choice {
-            index: 0,
-            message,
-            logprobs: (),
-            finish_reason,
-        }],
+        choices: vec![choice],
         usage: usage.into(),
         system_fingerprint: None,
     };
     Ok((completion, usage))
 }
 
-/// OpenAI's word for why an answer ended.
-pub(crate) fn finish_reason(stop_reason: Option<&str>, has_calls: bool) -> FinishReason {
-    match stop_reason {
-        Some("max_tokens" | "model_context_window_exceeded") => FinishReason::Length,
-        Some("refusal" | "guardrail_intervened" | "content_filtered") => {
-            FinishReason::ContentFilter
-        }
-        // Some clients look only here to learn that there are calls to make.
-        _ if has_calls => FinishReason::ToolCalls,
-        _ => FinishReason::Stop,
+fn choice(answer: MessageAnswer<'_>, usage: Usage, reply: &Reply) -> Result<Choice, DecodeError> {
+    let reason = answer.stop_reason.as_ref();
+    let stop = reason.map_or_else(Stop::default, |reason| Stop::of(&reason.0));
+    if let Stop::Fault(reason) = stop {
+        return Err(DecodeError::ModelFault { reason, usage });
     }
-}
-
-/// JSON text without the blanks between its tokens; everything else stays byte for byte.
-pub(crate) fn compact(json: &RawValue) -> String {
-    let mut text = String::with_capacity(json.get().len());
-    let (mut quoted, mut escaped) = (false, false);
-    for char in json.get().chars() {
-        if quoted {
-            quoted = escaped || char != '"';
-            escaped = !escaped && char == '\\';
-        } else if char.is_ascii_whitespace() {
-            continue;
-        } else {
-            quoted = char == '"';
-        }
-        text.push(char);
+    let (mut narrator, mut message) = (Narrator::new(reply.clone()), Message::default());
+    for (index, block) in (0..).map(Some).zip(answer.content) {
+        let told = narrator.start(index, block, &mut message);
+        told.map_err(|NamelessCall| DecodeError::NamelessCall)?;
+        narrator.stop(index, &mut message);
     }
-    text
+    let declined = stop == Stop::Refused;
+    let refusal = declined.then(|| ending::refusal(answer.stop_details));
+    let finish_reason = narrator.end(stop, refusal, &mut message);
+    Ok(Choice {
+        index: 0,
+        message: message.finish(),
+        logprobs: (),
+        finish_reason,
+    })
 }
 
 fn read(answer: &[u8]) -> Result<MessageAnswer<'_>, serde_json::Error> {
@@ -101,46 +100,10 @@ fn read_known_blocks(answer: &[u8]) -> Result<MessageAnswer<'_>, serde_json::Err
     Ok(MessageAnswer {
         content,
         stop_reason: answer.stop_reason,
+        stop_details: answer.stop_details,
         usage: answer.usage,
     })
 }
 
-fn message(content: Vec<AnswerBlock<'_>>, reply: &Reply) -> Result<AssistantMessage, DecodeError> {
-    let (mut text, mut thoughts) = (None::<String>, None::<String>);
-    let mut tool_calls = Vec::new();
-    for block in content {
-        match (block.r#type.0.as_ref(), &block.text, &block.thinking) {
-            ("text", Some(piece), _) => text.get_or_insert_default().push_str(&piece.0),
-            ("thinking", _, Some(piece)) if !piece.0.is_empty() => {
-                thoughts.get_or_insert_default().push_str(&piece.0);
-            }
-            ("tool_use", ..) => tool_calls.push(tool_call(block, reply)?),
-            _ => {}
-        }
-    }
-    if tool_calls.is_empty() {
-        text.get_or_insert_default();
-    }
-    Ok(AssistantMessage {
-        role: AssistantTag::Assistant,
-        content: text,
-        refusal: None,
-        reasoning_content: thoughts,
-        tool_calls,
-    })
-}
-
-fn tool_call(block: AnswerBlock<'_>, reply: &Reply) -> Result<ToolCall, DecodeError> {
-    let (Some(id), Some(name)) = (block.id, block.name) else {
-        return Err(DecodeError::NamelessCall);
-    };
-    Ok(ToolCall {
-        id: id.0.into_owned(),
-        cache_control: None,
-        r#type: FunctionTag::Function,
-        function: FunctionCall {
-            name: reply.tool_name(&name.0).to_owned(),
-            arguments: block.input.map_or_else(|| "{}".to_owned(), compact),
-        },
-    })
-}
+#[cfg(test)]
+mod tests;

@@ -2,20 +2,31 @@
 
 mod base64;
 mod blocks;
+mod cache;
 mod calls;
+mod closed;
+mod custom;
+mod drafts;
+mod format;
 mod json;
 mod media;
 mod names;
+mod notes;
+mod offers;
 mod schema;
 mod settings;
+mod thinking;
+mod titles;
 mod tools;
 mod turns;
 
 use llmlite_openai::ChatRequest;
-use llmlite_openai::chat::request::ResponseFormat;
 use std::borrow::Cow;
 
-use crate::claude::request::{ANTHROPIC_VERSION, Block, MessagesBody};
+use self::notes::Notes;
+use crate::claude::request::{
+    ANTHROPIC_VERSION, BlockKind, MessagesBody, OutputConfig, Role, ToolMode, Turn,
+};
 use crate::error::EncodeError;
 use crate::model::Model;
 use crate::reply::Reply;
@@ -31,7 +42,7 @@ pub struct Encoded {
     /// What an estimate of the cost needs besides the length of the body.
     pub facts: Facts,
     /// Fields of the request that were accepted but have no effect.
-    pub ignored: Vec<&'static str>,
+    pub ignored: Vec<Cow<'static, str>>,
     /// Fields of the request that were brought into the model's limits.
     pub adjusted: Vec<&'static str>,
     /// What is needed to translate the answer.
@@ -47,6 +58,37 @@ pub struct Facts {
     pub images: u32,
     /// Whether tools are sent along, which costs input of the provider's own.
     pub tools: bool,
+    /// The longest life of a cached prefix that the body asks for: writing it costs more than
+    /// plain input.
+    pub cache: Option<CacheLife>,
+}
+
+/// How long a cached prefix lives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum CacheLife {
+    /// Five minutes from its last use.
+    FiveMinutes,
+    /// One hour from its last use.
+    OneHour,
+}
+
+/// How a request is to be treated, besides what is in it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Options {
+    /// Refuse what would otherwise be ignored or adjusted in a way that changes the answer.
+    pub strict: bool,
+    /// Where the prompt cache is to end prefixes.
+    pub cache: CachePoints,
+}
+
+/// Where the prompt cache is to end prefixes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum CachePoints {
+    /// Where the client asks, or where it pays if the client asks for nothing.
+    #[default]
+    Automatic,
+    /// Only where the client asks.
+    Asked,
 }
 
 /// Turns `request` into a body for `model`.
@@ -56,109 +98,137 @@ pub struct Facts {
 /// # Errors
 ///
 /// When the request asks for something that neither can be had nor may be left out silently.
-pub fn encode(request: &ChatRequest, model: &Model) -> Result<Encoded, EncodeError> {
+pub fn encode(
+    request: &ChatRequest<'_>,
+    model: &Model,
+    options: Options,
+) -> Result<Encoded, EncodeError> {
     settings::refuse_long_lists(request)?;
     settings::refuse_unsupported(request)?;
     let mut notes = Notes::default();
     settings::note_ignored(request, &mut notes);
-
-    let tools = tools::encode(request, model, &mut notes)?;
-    let mut conversation = turns::encode(&request.messages, model)?;
-    conversation
-        .system
-        .extend(format_instruction(request, &mut notes)?);
-
-    let max_tokens = settings::max_tokens(request, model, &mut notes)?;
-    let sampling = settings::sampling(request, model, &mut notes);
-    let facts = Facts {
-        max_tokens,
-        images: conversation.images,
-        tools: !tools.tools.is_empty(),
-    };
-    let body = MessagesBody {
-        anthropic_version: ANTHROPIC_VERSION,
-        max_tokens,
-        temperature: sampling.temperature,
-        top_p: sampling.top_p,
-        top_k: sampling.top_k,
-        stop_sequences: settings::stop_sequences(request, &mut notes),
-        tools: tools.tools,
-        tool_choice: tools.choice,
-        system: conversation.system,
-        messages: conversation.turns,
-    };
-    let body = serde_json::to_vec(&body).expect("the body has only string keys and finite numbers");
-    if body.len() > MOST_BYTES {
-        return Err(EncodeError::TooLarge {
-            bytes: body.len(),
-            most: MOST_BYTES,
-        });
-    }
+    let (mut body, mut known) = translated(request, model, &mut notes)?;
+    let cache = cache::place(request, model, options.cache, &mut body, &mut notes);
+    known.facts.cache = cache;
+    let (ignored, adjusted) = notes.told(options.strict)?;
     Ok(Encoded {
-        body,
-        facts,
-        ignored: notes.ignored,
-        adjusted: notes.adjusted,
-        reply: Reply {
-            include_usage: request.wants_usage(),
-            renamed: tools.renamed,
-        },
+        body: bytes(&body)?,
+        facts: known.facts,
+        ignored,
+        adjusted,
+        reply: known.reply,
     })
 }
 
-/// What the client is told about its request besides the answer; each field is named once.
-#[derive(Debug, Default)]
-struct Notes {
-    ignored: Vec<&'static str>,
-    adjusted: Vec<&'static str>,
+/// What has to be known of a request besides its body.
+struct Known {
+    facts: Facts,
+    reply: Reply,
 }
 
-impl Notes {
-    fn ignore(&mut self, field: &'static str) {
-        if !self.ignored.contains(&field) {
-            self.ignored.push(field);
-        }
-    }
-
-    fn adjust(&mut self, field: &'static str) {
-        if !self.adjusted.contains(&field) {
-            self.adjusted.push(field);
-        }
-    }
-}
-
-/// Asks for JSON in words, which every model understands; that the answer fits is then likely
-/// but not certain, and `strict` is reported as ignored.
+/// The body without cache points that the client did not ask for.
 ///
-/// That the format becomes an instruction is reported as adjusted.
-fn format_instruction<'a>(
-    request: &ChatRequest,
+/// The order counts: a schema of the answer comes before those of strict tools, for which Claude
+/// has limits together; a demanded call decides whether the model can think within a budget, and
+/// that, whether it can be made to give the answer by a call.
+fn translated<'a>(
+    request: &'a ChatRequest<'a>,
+    model: &Model,
     notes: &mut Notes,
-) -> Result<Option<Block<'a>>, EncodeError> {
-    const ONLY: &str = "When you answer in text, answer with one JSON object and nothing else: \
-                        no words around it and no code fence.";
-    let schema = match &request.response_format {
-        None | Some(ResponseFormat::Text) => return Ok(None),
-        Some(ResponseFormat::JsonObject) => None,
-        Some(ResponseFormat::JsonSchema(schema)) => Some(schema),
+) -> Result<(MessagesBody<'a>, Known), EncodeError> {
+    let mut conversation = turns::encode(request, model, notes)?;
+    let turns = conversation.turns;
+    let mut room = closed::Room::default();
+    let format = format::native(request, model, &turns, &mut room, notes)?;
+    let mut tools = tools::encode(request, model, &mut room, notes)?;
+    let scene = thinking::Scene {
+        length: settings::length(request, model, notes)?,
+        forced: is_forced(&tools),
+        unsigned: is_unsigned(&turns),
     };
-    notes.adjust("response_format");
-    let mut text = ONLY.to_owned();
-    if let Some(schema) = schema {
-        if schema.strict == Some(true) {
-            notes.ignore("response_format.json_schema.strict");
-        }
-        if let Some(description) = &schema.description {
-            text.push_str("\n\nWhat the object is for: ");
-            text.push_str(description);
-        }
-        if let Some(schema) = &schema.schema {
-            schema::check(schema, &|| "response_format.json_schema.schema".to_owned())?;
-            text.push_str("\n\nThe object must fit this JSON Schema:\n");
-            text.push_str(schema.get());
-        }
+    let thinking = thinking::plan(request, model, scene, notes)?;
+    let can_force = model.forced_tool && !thinking.has_budget() && !is_begun(&turns);
+    let emulated = match &format {
+        Some(_) => format::Emulated::default(),
+        None => format::emulate(request, can_force, &mut tools, notes),
+    };
+    conversation.system.extend(emulated.instruction);
+    let sampling = settings::sampling(request, model, thinking.on, notes);
+    let known = Known {
+        facts: Facts {
+            max_tokens: thinking.max_tokens,
+            images: conversation.images,
+            tools: !tools.tools.is_empty(),
+            cache: None,
+        },
+        reply: Reply {
+            include_usage: request.wants_usage(),
+            renamed: tools.renamed,
+            custom: tools.custom,
+            legacy: tools.legacy,
+            answer_tool: emulated.answer_tool,
+            fenced: emulated.fenced,
+        },
+    };
+    let body = MessagesBody {
+        anthropic_version: ANTHROPIC_VERSION,
+        max_tokens: thinking.max_tokens,
+        temperature: sampling.temperature,
+        top_p: sampling.top_p,
+        top_k: sampling.top_k,
+        thinking: thinking.thinking,
+        output_config: OutputConfig {
+            effort: thinking.effort,
+            format,
+        },
+        stop_sequences: settings::stop_sequences(request, notes),
+        tools: tools.tools,
+        tool_choice: tools.choice,
+        system: conversation.system,
+        messages: turns,
+    };
+    Ok((body, known))
+}
+
+/// The body as it is sent.
+fn bytes(body: &MessagesBody<'_>) -> Result<Vec<u8>, EncodeError> {
+    let body = serde_json::to_vec(body).expect("the body has only string keys and finite numbers");
+    match body.len() > MOST_BYTES {
+        true => Err(EncodeError::TooLarge {
+            bytes: body.len(),
+            most: MOST_BYTES,
+        }),
+        false => Ok(body),
     }
-    Ok(Some(Block::Text {
-        text: Cow::Owned(text),
-    }))
+}
+
+/// Whether the model is made to call a tool.
+fn is_forced(tools: &tools::Tools<'_>) -> bool {
+    let choice = tools.choice.as_ref().map(|choice| &choice.mode);
+    matches!(choice, Some(ToolMode::Any | ToolMode::Tool { .. }))
+}
+
+/// Whether the answer goes on from a turn of the model's that should begin with a thought if the
+/// model is to think now: one that called tools, or one that is not finished.
+fn is_unsigned(turns: &[Turn<'_>]) -> bool {
+    let Some(last) = turns.iter().rfind(|turn| turn.role == Role::Assistant) else {
+        return false;
+    };
+    let calls = |turn: &Turn<'_>| {
+        let mut kinds = turn.content.iter().map(|block| &block.kind);
+        kinds.any(|kind| matches!(kind, BlockKind::ToolUse { .. }))
+    };
+    let first = last.content.first().map(|block| &block.kind);
+    let is_thought = matches!(
+        first,
+        Some(BlockKind::Thinking { .. } | BlockKind::RedactedThinking { .. })
+    );
+    !is_thought && (calls(last) || is_begun(turns))
+}
+
+/// Whether the client began the answer, so that the model goes on with it.
+fn is_begun(turns: &[Turn<'_>]) -> bool {
+    turns
+        .last()
+        .is_some_and(|turn| turn.role == Role::Assistant)
 }

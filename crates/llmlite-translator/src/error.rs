@@ -1,8 +1,14 @@
 //! Why something could not be translated.
 
 use llmlite_openai::error::excerpt;
+use std::borrow::Cow;
 use std::error::Error;
 use std::fmt;
+
+use crate::usage::Usage;
+
+/// The most characters that a message repeats of a field's name.
+const LONGEST_FIELD: usize = 64;
 
 /// Why a request could not be translated; always the client's to change.
 ///
@@ -15,11 +21,6 @@ pub enum EncodeError {
     /// The last message is the user's and has nothing in it.
     BlankLastMessage {
         /// Path of its content.
-        param: String,
-    },
-    /// The conversation ends with the model's own words, which this model does not continue.
-    PrefillUnsupported {
-        /// Path of the last message.
         param: String,
     },
     /// A part of a message is of a type that has no place there.
@@ -64,12 +65,26 @@ pub enum EncodeError {
         /// Path of the data.
         param: String,
     },
-    /// A tool result answers no call of the turn before it.
-    OrphanToolResult {
-        /// Path of the message.
+    /// A file is of a type that Claude does not read.
+    ForeignFile {
+        /// Path of the data.
         param: String,
-        /// The id that no call has.
-        id: String,
+        /// The type, such as `Word`.
+        kind: &'static str,
+    },
+    /// A file is given by a remote URL.
+    RemoteFile {
+        /// Path of the URL.
+        param: String,
+    },
+    /// A picture is larger than Claude takes.
+    ImageTooLarge {
+        /// Path of the data.
+        param: String,
+        /// Its size, in bytes of base64.
+        bytes: usize,
+        /// The most bytes of base64 that Claude takes.
+        most: usize,
     },
     /// A tool is not a function.
     UnsupportedTool {
@@ -109,6 +124,11 @@ pub enum EncodeError {
         /// The most levels that are taken.
         most: usize,
     },
+    /// A number is larger than any that JSON readers take.
+    HugeNumber {
+        /// Path of the value that holds it.
+        param: String,
+    },
     /// A schema has an escape that stands for half a character.
     BrokenEscape {
         /// Path of the schema.
@@ -116,11 +136,16 @@ pub enum EncodeError {
     },
     /// The tool choice names a tool that is not in the list.
     UnknownToolChoice {
+        /// The field: `tool_choice` or `function_call`.
+        param: &'static str,
         /// The name.
         name: String,
     },
     /// A call is demanded, but there are no tools.
-    ToolChoiceWithoutTools,
+    ToolChoiceWithoutTools {
+        /// The field: `tool_choice` or `function_call`.
+        param: &'static str,
+    },
     /// A list is longer than any real one.
     TooMany {
         /// The list.
@@ -149,6 +174,20 @@ pub enum EncodeError {
         /// What to do instead.
         advice: &'static str,
     },
+    /// A field has a value that nobody knows.
+    UnknownValue {
+        /// The field.
+        param: &'static str,
+        /// The value.
+        value: String,
+        /// The values that it can have.
+        known: &'static str,
+    },
+    /// In strict mode: fields that would have been ignored or adjusted, which changes the answer.
+    Strict {
+        /// The fields, in the order in which they were met; at least one.
+        fields: Vec<Cow<'static, str>>,
+    },
 }
 
 impl EncodeError {
@@ -157,12 +196,14 @@ impl EncodeError {
         match self {
             Self::TooLarge { .. } => None,
             Self::NoUserMessage => Some("messages"),
-            Self::UnknownToolChoice { .. } | Self::ToolChoiceWithoutTools => Some("tool_choice"),
-            Self::TooMany { param, .. }
+            Self::UnknownToolChoice { param, .. }
+            | Self::ToolChoiceWithoutTools { param }
+            | Self::TooMany { param, .. }
             | Self::TooSmall { param, .. }
+            | Self::UnknownValue { param, .. }
             | Self::Unsupported { param, .. } => Some(param),
+            Self::Strict { fields } => fields.first().map(AsRef::as_ref),
             Self::BlankLastMessage { param }
-            | Self::PrefillUnsupported { param }
             | Self::UnsupportedPart { param, .. }
             | Self::RemoteImage { param }
             | Self::UnreadableData { param }
@@ -171,13 +212,16 @@ impl EncodeError {
             | Self::PdfUnsupported { param }
             | Self::FileReference { param }
             | Self::UnknownFileType { param }
-            | Self::OrphanToolResult { param, .. }
+            | Self::ForeignFile { param, .. }
+            | Self::RemoteFile { param }
+            | Self::ImageTooLarge { param, .. }
             | Self::UnsupportedTool { param, .. }
             | Self::UnnamedTool { param }
             | Self::DuplicateTool { param, .. }
             | Self::InvalidSchema { param }
             | Self::RootCombiner { param, .. }
             | Self::TooDeep { param, .. }
+            | Self::HugeNumber { param }
             | Self::BrokenEscape { param } => Some(param),
         }
     }
@@ -193,10 +237,6 @@ impl fmt::Display for EncodeError {
                     "{param}: the last user message is empty, write something for the model to answer"
                 )
             }
-            Self::PrefillUnsupported { param } => write!(
-                f,
-                "{param}: this model does not continue an assistant message, end the conversation with a user message"
-            ),
             Self::UnsupportedPart { param, kind } => {
                 write!(
                     f,
@@ -245,15 +285,24 @@ impl fmt::Display for EncodeError {
                     "{param}: the file is neither PDF nor text, convert it first"
                 )
             }
-            Self::OrphanToolResult { param, id } => write!(
+            Self::ForeignFile { param, kind } => write!(
                 f,
-                "{param}: tool_call_id {} answers no tool call of the assistant message before it",
-                excerpt(id)
+                "{param}: {kind} files are not read, convert the file to PDF or text first"
+            ),
+            Self::RemoteFile { param } => write!(
+                f,
+                "{param}: remote files are not fetched, because that would let a request reach other hosts; \
+                 send the content as a data URL (data:application/pdf;base64,..)"
+            ),
+            Self::ImageTooLarge { param, bytes, most } => write!(
+                f,
+                "{param}: the picture is {bytes} bytes of base64, at most {most} are taken, make it smaller"
             ),
             Self::UnsupportedTool { param, kind } => {
                 write!(
                     f,
-                    "{param}: tools of type {} are not supported, use type \"function\"",
+                    "{param}: tools of type {} are not run here and none can be demanded, \
+                     offer one of type \"function\"",
                     excerpt(kind)
                 )
             }
@@ -278,19 +327,26 @@ impl fmt::Display for EncodeError {
                     "{param}: nested deeper than {most} levels, make it flatter"
                 )
             }
+            Self::HugeNumber { param } => write!(
+                f,
+                "{param}: a number is larger than JSON readers take, write a smaller one"
+            ),
             Self::BrokenEscape { param } => write!(
                 f,
                 "{param}: a \\u escape stands for half a character, send both halves or the character itself"
             ),
-            Self::UnknownToolChoice { name } => {
+            Self::UnknownToolChoice { param, name } => {
                 write!(
                     f,
-                    "tool_choice: no tool is named {}, add it to tools",
+                    "{param}: no tool is named {}, add it to tools",
                     excerpt(name)
                 )
             }
-            Self::ToolChoiceWithoutTools => {
-                f.write_str("tool_choice: a call is demanded but tools is empty, add tools")
+            Self::ToolChoiceWithoutTools { param } => {
+                write!(
+                    f,
+                    "{param}: a call is demanded but there is nothing to call, add tools"
+                )
             }
             Self::TooMany { param, most } => write!(f, "{param}: at most {most} are taken"),
             Self::TooLarge { bytes, most } => write!(
@@ -300,11 +356,50 @@ impl fmt::Display for EncodeError {
             ),
             Self::TooSmall { param, least } => write!(f, "{param}: must be at least {least}"),
             Self::Unsupported { param, advice } => write!(f, "{param}: not supported, {advice}"),
+            Self::UnknownValue {
+                param,
+                value,
+                known,
+            } => write!(
+                f,
+                "{param}: unknown value {}, expected {known}",
+                excerpt(value)
+            ),
+            Self::Strict { fields } => strict(f, fields),
         }
     }
 }
 
 impl Error for EncodeError {}
+
+/// Names the fields, though not more of them than anybody reads.
+fn strict(f: &mut fmt::Formatter<'_>, fields: &[Cow<'static, str>]) -> fmt::Result {
+    const MOST: usize = 20;
+    let first = fields.first().map_or("", AsRef::as_ref);
+    write!(
+        f,
+        "{}: strict mode is on, and the model cannot honour this as it stands; leave out ",
+        Name(first)
+    )?;
+    for (index, field) in fields.iter().take(MOST).enumerate() {
+        let comma = if index == 0 { "" } else { ", " };
+        write!(f, "{comma}{}", Name(field))?;
+    }
+    if fields.len() > MOST {
+        write!(f, " and {} more", fields.len() - MOST)?;
+    }
+    f.write_str(", or send the request without strict mode")
+}
+
+/// The name of a field, which may be the client's own invention.
+struct Name<'a>(&'a str);
+
+impl fmt::Display for Name<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name: String = self.0.chars().take(LONGEST_FIELD).collect();
+        write!(f, "{}", name.escape_debug())
+    }
+}
 
 /// Why a whole answer could not be translated; never the client's fault.
 #[derive(Debug)]
@@ -316,6 +411,13 @@ pub enum DecodeError {
     NoUsage,
     /// A tool call lacks its id or name.
     NamelessCall,
+    /// The model made something that is no answer, and says so; trying again may help.
+    ModelFault {
+        /// The model's reason: `malformed_tool_use` or `malformed_model_output`.
+        reason: &'static str,
+        /// What it used, which is billed all the same.
+        usage: Usage,
+    },
 }
 
 impl fmt::Display for DecodeError {
@@ -326,6 +428,7 @@ impl fmt::Display for DecodeError {
             Self::NamelessCall => {
                 f.write_str("the model's answer has a tool call without id or name")
             }
+            Self::ModelFault { reason, .. } => write!(f, "the model stopped with {reason}"),
         }
     }
 }
@@ -334,7 +437,7 @@ impl Error for DecodeError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::NotAMessage(error) => Some(error),
-            Self::NoUsage | Self::NamelessCall => None,
+            Self::NoUsage | Self::NamelessCall | Self::ModelFault { .. } => None,
         }
     }
 }
@@ -345,10 +448,17 @@ impl Error for DecodeError {
 pub enum StreamError {
     /// The events ended before the one that ends an answer.
     Truncated,
-    /// An event of a known type cannot be read.
+    /// An event of a known type cannot be read, or has no place in the answer.
     Malformed(serde_json::Error),
     /// A tool call lacks its id or name.
     NamelessCall,
+    /// The model made something that is no answer, and says so; trying again may help.
+    ///
+    /// Comes with the event that ends an answer, when everything is counted.
+    ModelFault {
+        /// The model's reason: `malformed_tool_use` or `malformed_model_output`.
+        reason: &'static str,
+    },
     /// The model reported an error in the middle of the answer.
     Upstream {
         /// The family, such as `overloaded_error`.
@@ -366,6 +476,7 @@ impl fmt::Display for StreamError {
             Self::NamelessCall => {
                 f.write_str("the model's answer has a tool call without id or name")
             }
+            Self::ModelFault { reason } => write!(f, "the model stopped with {reason}"),
             Self::Upstream { kind, .. } => write!(f, "the model stopped with {kind}"),
         }
     }
@@ -375,7 +486,10 @@ impl Error for StreamError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::Malformed(error) => Some(error),
-            Self::Truncated | Self::NamelessCall | Self::Upstream { .. } => None,
+            Self::Truncated
+            | Self::NamelessCall
+            | Self::ModelFault { .. }
+            | Self::Upstream { .. } => None,
         }
     }
 }

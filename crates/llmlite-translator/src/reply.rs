@@ -8,6 +8,14 @@ pub struct Reply {
     pub(crate) include_usage: bool,
     /// Pairs of the name that Claude was given and the client's own, for those that differ.
     pub(crate) renamed: Vec<(String, String)>,
+    /// Claude's names of the tools whose input is plain text.
+    pub(crate) custom: Vec<String>,
+    /// Whether the client offered `functions` and wants `function_call` back.
+    pub(crate) legacy: bool,
+    /// Claude's name of the tool whose arguments are the answer.
+    pub(crate) answer_tool: Option<String>,
+    /// Whether the answer is JSON that the model may have put into a code fence.
+    pub(crate) fenced: bool,
 }
 
 impl Reply {

@@ -3,11 +3,12 @@
 mod voice;
 
 use llmlite_openai::ChatChunk;
-use std::borrow::Cow;
+use serde::de::Error as _;
 
 use crate::claude::event::{Event, EventDelta, EventError, EventKinds};
-use crate::claude::response::{AnswerBlock, Kind, Text, UsageFields};
-use crate::decode::{compact, finish_reason};
+use crate::claude::response::{AnswerBlock, InvocationMetrics, Kind, UsageFields};
+use crate::decode::ending::{self, Stop};
+use crate::decode::narrator::{LostArguments, NamelessCall, Narrator};
 use crate::error::StreamError;
 use crate::reply::{Reply, Stamp};
 use crate::usage::Usage;
@@ -18,24 +19,32 @@ use voice::Voice;
 /// The chunk with the role comes together with the first content, and the chunk with the finish
 /// reason only after the event that ends an answer: until the first the caller may still answer
 /// with an error status, and without the last no client takes a cut answer for a whole one.
+///
+/// Pieces are given as they come, with three exceptions.
+/// Of an answer that is to be JSON, what may still turn out to be a Markdown code fence waits for
+/// what follows it.
+/// Where the arguments of a tool are to be the answer, words beside them wait until the end, and
+/// are left out if the tool was called: a client could not read JSON with words before it, and
+/// what was given cannot be taken back.
+/// A thought is given word by word, and once more with its signature when it is whole.
 #[derive(Debug)]
 pub struct StreamDecoder {
-    reply: Reply,
+    narrator: Narrator,
     voice: Voice,
     phase: Phase,
+    begun: bool,
     usage: Option<Usage>,
     final_counts: FinalCounts,
-    stop_reason: Option<String>,
-    /// Calls whose arguments are still arriving.
-    open_calls: Vec<OpenCall>,
-    calls: u32,
-    skipped: u64,
+    stop: Stop,
+    refusal: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
     /// Events of the answer arrive.
     Open,
+    /// An event cannot be translated, and what follows it is not the answer any more.
+    Broken,
     /// The event that ends an answer was seen.
     Complete,
     /// The caller has asked for the last chunks.
@@ -49,29 +58,18 @@ struct FinalCounts {
     output: bool,
 }
 
-#[derive(Debug)]
-struct OpenCall {
-    /// Claude's number of the block.
-    block: u32,
-    /// OpenAI's number of the call.
-    index: u32,
-    /// The arguments to give when no piece of them arrives.
-    fallback: Option<String>,
-}
-
 impl StreamDecoder {
     /// A decoder for one answer.
     pub fn new(reply: Reply, stamp: Stamp) -> Self {
         Self {
             voice: Voice::new(stamp, reply.include_usage),
-            reply,
+            narrator: Narrator::new(reply),
             phase: Phase::Open,
+            begun: false,
             usage: None,
             final_counts: FinalCounts::default(),
-            stop_reason: None,
-            open_calls: Vec::new(),
-            calls: 0,
-            skipped: 0,
+            stop: Stop::default(),
+            refusal: None,
         }
     }
 
@@ -82,47 +80,23 @@ impl StreamDecoder {
     /// When the event reports an error of the model, or is of a known type but cannot be read.
     /// Chunks appended before stay valid; the stream cannot go on.
     pub fn push(&mut self, event: &[u8], out: &mut Vec<ChatChunk>) -> Result<(), StreamError> {
-        if self.is_complete() {
-            self.skipped += 1;
+        if self.phase != Phase::Open {
+            self.narrator.skip();
             return Ok(());
         }
-        let event: Event<'_> = match serde_json::from_slice(event) {
-            Ok(event) => event,
-            Err(error) => return self.unreadable(event, error),
+        let told = match serde_json::from_slice(event) {
+            Ok(event) => self.tell(event, out),
+            Err(error) => self.unreadable(event, error, out),
         };
-        match event.r#type.0.as_ref() {
-            "content_block_delta" => self.block_delta(event.index, event.delta, out),
-            "content_block_start" => {
-                return self.block_start(event.index, event.content_block, out);
-            }
-            "content_block_stop" => self.block_stop(event.index, out),
-            // The output in it is a first guess.
-            "message_start" => self.count(event.message.and_then(|message| message.usage), false),
-            "message_delta" => {
-                self.count(event.usage, true);
-                let reason = event.delta.and_then(|delta| delta.stop_reason);
-                self.stop_reason = reason
-                    .map(|reason| reason.0.into_owned())
-                    .or(self.stop_reason.take());
-            }
-            "message_stop" => {
-                if let Some(metrics) = event.invocation_metrics {
-                    self.usage.get_or_insert_default().update_billed(&metrics);
-                    self.final_counts.input |= metrics.input_token_count.is_some();
-                    self.final_counts.output |= metrics.output_token_count.is_some();
-                }
-                self.complete(out);
-            }
-            "ping" => {}
-            "error" => return Err(upstream(event.error)),
-            _ => self.skipped += 1,
+        if told.is_err() {
+            self.phase = Phase::Broken;
         }
-        Ok(())
+        told
     }
 
     /// Whether the event that ends an answer was seen: the only success.
     pub fn is_complete(&self) -> bool {
-        self.phase != Phase::Open
+        matches!(self.phase, Phase::Complete | Phase::Finished)
     }
 
     /// Ends the answer after the last event; appends the chunk with the usage if the client asked
@@ -133,7 +107,7 @@ impl StreamDecoder {
     /// [`StreamError::Truncated`] when the event that ends an answer was not seen.
     pub fn finish(&mut self, out: &mut Vec<ChatChunk>) -> Result<(), StreamError> {
         match self.phase {
-            Phase::Open => return Err(StreamError::Truncated),
+            Phase::Open | Phase::Broken => return Err(StreamError::Truncated),
             Phase::Finished => return Ok(()),
             Phase::Complete => self.phase = Phase::Finished,
         }
@@ -158,22 +132,69 @@ impl StreamDecoder {
         self.usage.filter(|_| counted)
     }
 
-    /// How many events were skipped because their type or place is unknown.
+    /// How much was skipped because its type or place is unknown: events, blocks and stop reasons.
     pub fn skipped_events(&self) -> u64 {
-        self.skipped
+        self.narrator.skipped()
+    }
+
+    fn tell(&mut self, event: Event<'_>, out: &mut Vec<ChatChunk>) -> Result<(), StreamError> {
+        let mut told = self.voice.to(out);
+        match event.r#type.0.as_ref() {
+            "content_block_delta" => match event.delta {
+                Some(delta) => self
+                    .narrator
+                    .delta(event.index, delta, &mut told)
+                    .map_err(misplaced)?,
+                None => self.narrator.skip(),
+            },
+            "content_block_start" => match event.content_block {
+                Some(block) => self
+                    .narrator
+                    .start(event.index, block, &mut told)
+                    .map_err(|NamelessCall| StreamError::NamelessCall)?,
+                None => self.narrator.skip(),
+            },
+            "content_block_stop" => self.narrator.stop(event.index, &mut told),
+            "message_start" => self.start(event.message.and_then(|message| message.usage)),
+            "message_delta" => {
+                self.count(event.usage, true);
+                self.stops(event.delta);
+            }
+            "message_stop" => return self.complete(event.invocation_metrics, out),
+            "ping" => {}
+            "error" => return Err(upstream(event.error)),
+            _ => self.narrator.skip(),
+        }
+        Ok(())
     }
 
     /// Decides about an event that does not have the shape of the known ones.
-    fn unreadable(&mut self, event: &[u8], error: serde_json::Error) -> Result<(), StreamError> {
-        let known = match serde_json::from_slice::<Kind<'_>>(event) {
-            Ok(kind) => is_needed(&kind, event),
-            Err(_) => true,
+    fn unreadable(
+        &mut self,
+        event: &[u8],
+        error: serde_json::Error,
+        out: &mut Vec<ChatChunk>,
+    ) -> Result<(), StreamError> {
+        let kind: Kind<'_> = match serde_json::from_slice(event) {
+            Ok(kind) => kind,
+            Err(_) => return Err(StreamError::Malformed(error)),
         };
-        if known {
-            return Err(StreamError::Malformed(error));
+        match place(&kind, event) {
+            Place::Needed => return Err(StreamError::Malformed(error)),
+            Place::Block(index) => self.narrator.start_unknown(index, &mut self.voice.to(out)),
+            Place::Nowhere => self.narrator.skip(),
         }
-        self.skipped += 1;
         Ok(())
+    }
+
+    /// Takes the counts of the first event; a second first event has nothing to say.
+    fn start(&mut self, usage: Option<UsageFields>) {
+        if std::mem::replace(&mut self.begun, true) || self.final_counts.output {
+            self.narrator.skip();
+        } else {
+            // The output in it is a first guess.
+            self.count(usage, false);
+        }
     }
 
     fn count(&mut self, usage: Option<UsageFields>, is_final: bool) {
@@ -184,150 +205,79 @@ impl StreamDecoder {
         }
     }
 
-    fn block_start(
-        &mut self,
-        index: Option<u32>,
-        block: Option<AnswerBlock<'_>>,
-        out: &mut Vec<ChatChunk>,
-    ) -> Result<(), StreamError> {
-        let (Some(index), Some(block)) = (index, block) else {
-            self.skipped += 1;
-            return Ok(());
-        };
-        match block.r#type.0.as_ref() {
-            "tool_use" => return self.call_start(index, block, out),
-            "text" => self.text(block.text, out),
-            "thinking" => self.thought(block.thinking, out),
-            "redacted_thinking" => {}
-            _ => self.skipped += 1,
-        }
-        Ok(())
-    }
-
-    fn call_start(
-        &mut self,
-        block: u32,
-        call: AnswerBlock<'_>,
-        out: &mut Vec<ChatChunk>,
-    ) -> Result<(), StreamError> {
-        let (Some(id), Some(name)) = (call.id, call.name) else {
-            return Err(StreamError::NamelessCall);
-        };
-        let index = self.calls;
-        self.calls += 1;
-        let fallback = call.input.map_or_else(|| "{}".to_owned(), compact);
-        self.open_calls.push(OpenCall {
-            block,
-            index,
-            fallback: Some(fallback),
-        });
-        let name = self.reply.tool_name(&name.0).to_owned();
-        self.voice
-            .speak(out, voice::call(index, id.0.into_owned(), name));
-        Ok(())
-    }
-
-    fn block_delta(
-        &mut self,
-        index: Option<u32>,
-        delta: Option<EventDelta<'_>>,
-        out: &mut Vec<ChatChunk>,
-    ) {
-        let Some(delta) = delta else {
-            self.skipped += 1;
+    /// Remembers why the answer ends.
+    fn stops(&mut self, delta: Option<EventDelta<'_>>) {
+        let Some(delta) = delta else { return };
+        let Some(reason) = delta.stop_reason else {
             return;
         };
-        match delta.r#type.as_ref().map(|kind| kind.0.as_ref()) {
-            Some("text_delta") => self.text(delta.text, out),
-            Some("input_json_delta") => self.arguments(index, delta.partial_json, out),
-            Some("thinking_delta") => self.thought(delta.thinking, out),
-            // Clients of this surface have no place for these two.
-            Some("signature_delta" | "citations_delta") => {}
-            _ => self.skipped += 1,
+        self.stop = Stop::of(&reason.0);
+        let declined = self.stop == Stop::Refused;
+        self.refusal = declined.then(|| ending::refusal(delta.stop_details));
+        if self.stop == Stop::Unknown {
+            self.narrator.skip();
         }
     }
 
-    fn text(&mut self, text: Option<Text<'_>>, out: &mut Vec<ChatChunk>) {
-        if let Some(content) = not_empty(text) {
-            self.voice.speak(out, voice::content(content));
+    fn complete(
+        &mut self,
+        metrics: Option<InvocationMetrics>,
+        out: &mut Vec<ChatChunk>,
+    ) -> Result<(), StreamError> {
+        if let Some(metrics) = metrics {
+            self.usage.get_or_insert_default().update_billed(&metrics);
+            self.final_counts.input |= metrics.input_token_count.is_some();
+            self.final_counts.output |= metrics.output_token_count.is_some();
         }
-    }
-
-    fn thought(&mut self, text: Option<Text<'_>>, out: &mut Vec<ChatChunk>) {
-        if let Some(thought) = not_empty(text) {
-            self.voice.speak(out, voice::reasoning(thought));
+        if let Stop::Fault(reason) = self.stop {
+            return Err(StreamError::ModelFault { reason });
         }
-    }
-
-    fn arguments(&mut self, block: Option<u32>, piece: Option<Text<'_>>, out: &mut Vec<ChatChunk>) {
-        let Some(call) = self
-            .open_calls
-            .iter_mut()
-            .find(|call| Some(call.block) == block)
-        else {
-            self.skipped += 1;
-            return;
-        };
-        if let Some(arguments) = not_empty(piece) {
-            call.fallback = None;
-            let index = call.index;
-            self.voice.speak(out, voice::arguments(index, arguments));
-        }
-    }
-
-    fn block_stop(&mut self, index: Option<u32>, out: &mut Vec<ChatChunk>) {
-        let call = self
-            .open_calls
-            .iter()
-            .position(|call| Some(call.block) == index);
-        if let Some(at) = call {
-            let call = self.open_calls.remove(at);
-            self.close(call, out);
-        }
-    }
-
-    /// Ends a call; one without a single piece of arguments gets them whole, so that their text is
-    /// valid JSON.
-    fn close(&mut self, call: OpenCall, out: &mut Vec<ChatChunk>) {
-        if let Some(arguments) = call.fallback {
-            self.voice
-                .speak(out, voice::arguments(call.index, arguments));
-        }
-    }
-
-    fn complete(&mut self, out: &mut Vec<ChatChunk>) {
-        for call in std::mem::take(&mut self.open_calls) {
-            self.close(call, out);
-        }
-        let reason = finish_reason(self.stop_reason.as_deref(), self.calls > 0);
+        let refusal = self.refusal.take();
+        let reason = self
+            .narrator
+            .end(self.stop, refusal, &mut self.voice.to(out));
         self.voice.end(out, reason);
         self.phase = Phase::Complete;
+        Ok(())
     }
 }
 
-/// Whether an event of this kind, with the block or delta that it brings, says anything that the
-/// client or the bill needs.
-fn is_needed(kind: &Kind<'_>, event: &[u8]) -> bool {
+/// What an event is good for that does not have the shape of the known ones.
+enum Place {
+    /// The client or the bill needs it.
+    Needed,
+    /// It begins a block that nobody needs.
+    Block(Option<u32>),
+    /// Nobody needs it.
+    Nowhere,
+}
+
+fn place(kind: &Kind<'_>, event: &[u8]) -> Place {
     match kind.r#type.as_ref().map(|kind| kind.0.as_ref()) {
         Some("content_block_start" | "content_block_delta") => serde_json::from_slice(event)
-            .map_or(true, |kinds: EventKinds<'_>| {
+            .map_or(Place::Needed, |kinds: EventKinds<'_>| {
                 let block = kinds.content_block.and_then(|block| block.r#type);
                 let delta = kinds.delta.and_then(|delta| delta.r#type);
-                block.is_none_or(|kind| AnswerBlock::is_used(&kind.0))
-                    && delta.is_none_or(|kind| EventDelta::is_used(&kind.0))
+                match (block, delta) {
+                    (Some(kind), None) if !AnswerBlock::is_used(&kind.0) => {
+                        Place::Block(kinds.index)
+                    }
+                    (None, Some(kind)) if !EventDelta::is_used(&kind.0) => Place::Nowhere,
+                    _ => Place::Needed,
+                }
             }),
         Some(
             "message_start" | "content_block_stop" | "message_delta" | "message_stop" | "error",
-        ) => true,
-        Some(_) => false,
-        None => true,
+        )
+        | None => Place::Needed,
+        Some(_) => Place::Nowhere,
     }
 }
 
-fn not_empty(text: Option<Text<'_>>) -> Option<String> {
-    text.map(|text| text.0)
-        .filter(|text| !text.is_empty())
-        .map(Cow::into_owned)
+fn misplaced(LostArguments: LostArguments) -> StreamError {
+    StreamError::Malformed(serde_json::Error::custom(
+        "arguments of a call that was not begun",
+    ))
 }
 
 fn upstream(error: Option<EventError<'_>>) -> StreamError {

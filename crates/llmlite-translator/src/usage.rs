@@ -1,8 +1,8 @@
 //! Tokens as Claude counts and Bedrock bills them.
 
-use llmlite_openai::usage::{CompletionUsage, PromptTokensDetails};
+use llmlite_openai::usage::{CompletionTokensDetails, CompletionUsage, PromptTokensDetails};
 
-use crate::claude::response::{InvocationMetrics, UsageFields};
+use crate::claude::response::{InvocationMetrics, Maybe, UsageFields};
 
 /// The usage of one answer, in tokens; what met the prompt cache is apart from the input.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -11,6 +11,8 @@ pub struct Usage {
     pub input_tokens: u64,
     /// The answer, thinking included.
     pub output_tokens: u64,
+    /// How much of the answer was thinking, if that is known; billed as part of it.
+    pub thinking_tokens: Option<u64>,
     /// Input read from the cache.
     pub cache_read_tokens: u64,
     /// Input written to the cache for five minutes.
@@ -24,6 +26,9 @@ impl Usage {
     pub(crate) fn update(&mut self, fields: &UsageFields) {
         set(&mut self.input_tokens, fields.input_tokens);
         set(&mut self.output_tokens, fields.output_tokens);
+        if let Some(Maybe::Known(details)) = &fields.output_tokens_details {
+            self.thinking_tokens = details.thinking_tokens.or(self.thinking_tokens);
+        }
         set(&mut self.cache_read_tokens, fields.cache_read_input_tokens);
         if let Some(split) = &fields.cache_creation {
             set(
@@ -74,6 +79,9 @@ impl From<Usage> for CompletionUsage {
                 cached_tokens: usage.cache_read_tokens,
                 cache_write_tokens: written,
             },
+            completion_tokens_details: usage
+                .thinking_tokens
+                .map(|reasoning_tokens| CompletionTokensDetails { reasoning_tokens }),
         }
     }
 }

@@ -1,11 +1,17 @@
 //! Golden pairs: what goes in beside what comes out, to be read as a diff.
 //!
+//! The `model` of a request names one of `support/models.rs`, and is a plain one otherwise.
+//! An answer beside a request of the same name is the answer to that request.
+//!
 //! With `LLMLITE_BLESS=1` the outputs are rewritten instead of compared.
 #![expect(clippy::panic, reason = "a failing helper fails its test")]
 
+#[path = "support/models.rs"]
+mod models;
+
 use llmlite_openai::ChatRequest;
 use llmlite_translator::{
-    Encoded, Model, Reply, Sampling, Stamp, StreamDecoder, Usage, decode, encode,
+    CacheLife, Encoded, Options, Reply, Stamp, StreamDecoder, Usage, decode, encode,
 };
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -23,6 +29,10 @@ fn requests_become_the_bodies_beside_them() {
                 "max_tokens": encoded.facts.max_tokens,
                 "images": encoded.facts.images,
                 "tools": encoded.facts.tools,
+                "cache": encoded.facts.cache.map(|life| match life {
+                    CacheLife::FiveMinutes => "5m",
+                    CacheLife::OneHour => "1h",
+                }),
             },
             "ignored": encoded.ignored,
             "adjusted": encoded.adjusted,
@@ -36,8 +46,8 @@ fn requests_become_the_bodies_beside_them() {
 
 #[test]
 fn answers_become_the_completions_beside_them() {
-    let reply = reply();
     for input in inputs(".answer.json") {
+        let reply = reply(&input, ".answer.json").unwrap_or_else(usual_reply);
         let (completion, usage) =
             decode(read(&input).as_bytes(), &reply, stamp()).expect("the answer is whole");
         let told = json!({ "completion": completion, "billed": billed(usage) });
@@ -52,11 +62,10 @@ fn answers_become_the_completions_beside_them() {
 fn events_become_the_chunks_beside_them() {
     for input in inputs(".events.jsonl") {
         let asks_for_usage = input.to_string_lossy().contains("-with-usage");
-        let reply = if asks_for_usage {
-            reply()
-        } else {
-            Reply::default()
-        };
+        let reply = reply(&input, ".events.jsonl").unwrap_or_else(|| match asks_for_usage {
+            true => usual_reply(),
+            false => Reply::default(),
+        });
         let mut decoder = StreamDecoder::new(reply, stamp());
         let mut lines = String::new();
         for event in read(&input).lines() {
@@ -78,23 +87,21 @@ fn events_become_the_chunks_beside_them() {
     }
 }
 
+/// What is remembered of the request beside an answer, if there is one.
+fn reply(answer: &Path, ending: &str) -> Option<Reply> {
+    let request = output(answer, ending, ".openai.json");
+    request.exists().then(|| encoded(&read(&request)).reply)
+}
+
 /// What is remembered of the request whose answers the other fixtures hold.
-fn reply() -> Reply {
+fn usual_reply() -> Reply {
     encoded(&read(&fixtures().join("parallel-tool-calls.openai.json"))).reply
 }
 
 fn encoded(request: &str) -> Encoded {
-    let model = Model {
-        max_output_tokens: 8192,
-        default_max_tokens: 4096,
-        sampling: Sampling::Both,
-        prefill: true,
-        vision: true,
-        pdf: true,
-        forced_tool: true,
-    };
     let request = ChatRequest::parse(request.as_bytes()).expect("the request can be read");
-    encode(&request, &model).expect("the request can be translated")
+    let model = models::named(&request.model);
+    encode(&request, &model, Options::default()).expect("the request can be translated")
 }
 
 fn stamp() -> Stamp {
@@ -109,6 +116,7 @@ fn billed(usage: Usage) -> Value {
     json!({
         "input": usage.input_tokens,
         "output": usage.output_tokens,
+        "thinking": usage.thinking_tokens,
         "cache_read": usage.cache_read_tokens,
         "cache_write_5m": usage.cache_write_5m_tokens,
         "cache_write_1h": usage.cache_write_1h_tokens,

@@ -5,10 +5,13 @@
     reason = "a failing helper fails its test"
 )]
 
+#[path = "support/models.rs"]
+mod models;
+
 use llmlite_openai::chat::response::FinishReason;
 use llmlite_openai::{ChatChunk, ChatRequest};
 use llmlite_translator::{
-    DecodeError, Model, Reply, Sampling, Stamp, StreamDecoder, StreamError, Usage, decode, encode,
+    DecodeError, Options, Reply, Stamp, StreamDecoder, StreamError, Usage, decode, encode,
 };
 
 const START: &str =
@@ -103,6 +106,7 @@ fn usage_is_known_from_the_first_event_on() {
         cache_read_tokens: 1,
         cache_write_5m_tokens: 2,
         cache_write_1h_tokens: 0,
+        thinking_tokens: None,
     };
     assert_eq!(decoder.usage(), Some(billed));
 }
@@ -138,17 +142,8 @@ fn usage_is_final_when_the_output_was_counted_at_the_end() {
 #[test]
 fn finishing_twice_gives_the_usage_once() {
     let request = br#"{"model":"m","messages":[{"role":"user","content":"a"}],"stream":true,"stream_options":{"include_usage":true}}"#;
-    let model = Model {
-        max_output_tokens: 9,
-        default_max_tokens: 9,
-        sampling: Sampling::None,
-        prefill: false,
-        vision: false,
-        pdf: false,
-        forced_tool: true,
-    };
     let request = ChatRequest::parse(request).expect("the request can be read");
-    let reply = encode(&request, &model)
+    let reply = encode(&request, &models::plain(), Options::default())
         .expect("the request can be translated")
         .reply;
     let mut decoder = StreamDecoder::new(reply, stamp());
@@ -302,6 +297,9 @@ fn calls_that_were_never_closed_still_end_as_json() {
         .iter()
         .flat_map(|chunk| &chunk.choices)
         .flat_map(|choice| &choice.delta.tool_calls);
-    let arguments: String = calls.map(|call| call.function.arguments.as_str()).collect();
+    let arguments: String = calls
+        .filter_map(|call| call.function.as_ref())
+        .map(|function| function.arguments.as_str())
+        .collect();
     assert_eq!(arguments, "{}");
 }

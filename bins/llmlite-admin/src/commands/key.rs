@@ -1,4 +1,4 @@
-//! `key create|list|show|revoke`.
+//! `key create|list|show|set|revoke`.
 
 use llmlite_control::{
     dates,
@@ -12,9 +12,9 @@ use llmlite_core::{
 };
 use llmlite_store::Store;
 
-use super::{catalogue, or_dash};
+use super::{catalogue, or_dash, yes_or_no};
 use crate::{
-    args::{self, KeyCommand, NewKeyArgs},
+    args::{self, KeyCommand, NewKeyArgs, Switch},
     failure::Failure,
     output::Output,
     table::{Align, Table, printable, record},
@@ -31,6 +31,12 @@ pub(super) async fn run(command: KeyCommand, store: &Store, output: Output) -> R
         }
         KeyCommand::Show { id } => {
             let key = KeyView::at(now, &keys::show(store, KeyId(id)).await?);
+            output.answer(&key, || record(&fields(&key)))
+        }
+        KeyCommand::Set { id, strict } => {
+            let strict = strict == Switch::On;
+            let key = keys::set_strict(store, KeyId(id), strict).await?;
+            let key = KeyView::at(now, &key);
             output.answer(&key, || record(&fields(&key)))
         }
         KeyCommand::Revoke { id } => {
@@ -54,6 +60,7 @@ async fn create(args: NewKeyArgs, store: &Store, output: Output) -> Result<(), F
             Some(text) => Some(dates::expiry(text, now)?),
             None => None,
         },
+        strict: args.strict,
     };
     let catalogue = catalogue(store).await?;
     let draft = keys::draft(store, &SystemClock, &pepper, &catalogue, &order).await?;
@@ -85,6 +92,7 @@ fn table(keys: &[KeyView]) -> String {
         ("USER", Align::Left),
         ("TEAM", Align::Left),
         ("MODELS", Align::Left),
+        ("STRICT", Align::Left),
         ("STATUS", Align::Left),
         ("EXPIRES", Align::Left),
         ("CREATED", Align::Left),
@@ -97,6 +105,7 @@ fn table(keys: &[KeyView]) -> String {
             or_dash(key.user.as_deref()),
             or_dash(key.team.as_deref()),
             models(key),
+            yes_or_no(key.strict),
             key.status.as_str().to_owned(),
             or_dash(key.expires_at.as_deref()),
             key.created_at.clone(),
@@ -113,6 +122,7 @@ fn fields(key: &KeyView) -> Vec<(&'static str, String)> {
         ("user", or_dash(key.user.as_deref())),
         ("team", or_dash(key.team.as_deref())),
         ("models", models(key)),
+        ("strict", yes_or_no(key.strict)),
         ("status", key.status.as_str().to_owned()),
         ("created", key.created_at.clone()),
         (

@@ -1,18 +1,22 @@
-//! `model list|import`.
+//! `model list|show|import`.
 
 use std::{io, path::Path};
 
 use llmlite_control::models::{self, Removal};
-use llmlite_core::{catalogue::Catalogue, money::PicodollarsPerToken, ports::StoreError};
+use llmlite_core::{
+    catalogue::{Catalogue, ModelEntry, PromptCache, Sampling, Thinking, ThinkingOff},
+    money::PicodollarsPerToken,
+    ports::StoreError,
+};
 use llmlite_store::Store;
 use serde::Serialize;
 
-use super::catalogue;
+use super::{catalogue, yes_or_no};
 use crate::{
     args::{GatewayArgs, ModelCommand},
     failure::Failure,
     output::Output,
-    table::{Align, Table, printable},
+    table::{Align, Table, printable, record},
 };
 
 pub(super) async fn run(
@@ -24,6 +28,11 @@ pub(super) async fn run(
         ModelCommand::List => {
             let catalogue = catalogue(store).await?;
             output.answer(&catalogue, || table(&catalogue))
+        }
+        ModelCommand::Show { name } => {
+            let catalogue = catalogue(store).await?;
+            let entry = models::named(&catalogue, &name)?;
+            output.answer(entry, || record(&fields(entry)))
         }
         ModelCommand::Import { file, gateways } => import(&file, &gateways, store, output).await,
     }
@@ -130,16 +139,85 @@ fn table(catalogue: &Catalogue) -> String {
                 entry.max_output_tokens.to_string(),
                 per_million(route.prices.base.input),
                 per_million(route.prices.base.output),
-                if entry.configured {
-                    "operator"
-                } else {
-                    "built-in"
-                }
-                .to_owned(),
+                source(entry).to_owned(),
             ]);
         }
     }
     table.render()
+}
+
+fn fields(entry: &ModelEntry) -> Vec<(&'static str, String)> {
+    let abilities = &entry.abilities;
+    let tokens = |count: u32| format!("{count} tokens");
+    vec![
+        ("name", entry.name.clone()),
+        ("aliases", entry.aliases.join(",")),
+        ("shown as", entry.display_name.clone()),
+        ("context", tokens(entry.context_tokens)),
+        ("max output", tokens(entry.max_output_tokens)),
+        ("images", yes_or_no(abilities.vision)),
+        ("pdf", yes_or_no(abilities.pdf)),
+        ("sampling", sampling(abilities.sampling).to_owned()),
+        ("prefill", yes_or_no(abilities.prefill)),
+        ("forced tool", yes_or_no(abilities.forced_tool)),
+        ("thinking", thinking(abilities.thinking)),
+        ("json schema", yes_or_no(abilities.json_schema)),
+        ("strict tools", yes_or_no(abilities.strict_tools)),
+        ("prompt cache", cache(abilities.cache)),
+        ("system turns", yes_or_no(abilities.system_turns)),
+        ("from", source(entry).to_owned()),
+    ]
+}
+
+fn sampling(sampling: Sampling) -> &'static str {
+    match sampling {
+        Sampling::Both => "temperature and top_p",
+        Sampling::OneOf => "temperature or top_p",
+        Sampling::None => "no",
+    }
+}
+
+fn thinking(thinking: Thinking) -> String {
+    let adaptive = match thinking {
+        Thinking::None => return "no".to_owned(),
+        Thinking::Budget => return "within a budget, when asked".to_owned(),
+        Thinking::Adaptive(adaptive) => adaptive,
+    };
+    let mut said = vec![match adaptive.off {
+        ThinkingOff::Unasked => "adaptive, when asked",
+        ThinkingOff::Disabled => "adaptive, unless disabled",
+        ThinkingOff::BetweenTools => "adaptive, at least between calls of tools",
+        ThinkingOff::Never => "adaptive, always",
+    }];
+    let more = [
+        (adaptive.budget, "or within a budget"),
+        (adaptive.xhigh, "effort xhigh"),
+        (adaptive.max, "effort max"),
+        (adaptive.hidden, "hidden unless asked for"),
+    ];
+    said.extend(more.iter().filter(|(can, _)| *can).map(|(_, what)| *what));
+    said.join(", ")
+}
+
+fn cache(cache: Option<PromptCache>) -> String {
+    match cache {
+        None => "no".to_owned(),
+        Some(PromptCache {
+            min_tokens,
+            one_hour,
+        }) => format!(
+            "from {min_tokens} tokens, for 5 minutes{}",
+            if one_hour { " or an hour" } else { "" }
+        ),
+    }
+}
+
+fn source(entry: &ModelEntry) -> &'static str {
+    if entry.configured {
+        "operator"
+    } else {
+        "built-in"
+    }
 }
 
 /// The price of a million tokens in US dollars, with two places and more only where they say

@@ -124,6 +124,33 @@ async fn a_revoked_key_stays_revoked_at_its_first_date() {
 }
 
 #[tokio::test]
+async fn a_key_is_strict_when_ordered_so_and_can_be_switched_later() {
+    let database = postgres::fresh().await;
+    let shell = Shell::at(database.url());
+    let key = shell.json("key create --name careful --strict");
+    shell.json("key create --name other");
+    let strict = async || grant(&database, &key["key"]).await.unwrap().strict;
+    assert_eq!(key["strict"], true);
+    assert!(strict().await);
+    for (word, want) in [("off", false), ("off", false), ("on", true)] {
+        let changed = shell.json(&format!("key set 1 --strict {word}"));
+        assert_eq!(changed["strict"], want);
+        assert_eq!(shell.json("key show 1"), changed);
+        assert_eq!(strict().await, want);
+        assert_eq!(shell.json("key list")[0]["strict"], false, "the other key");
+    }
+    let shown = shell.text("key set 1 --strict off");
+    assert!(shown.contains("\nstrict   no\n"), "{shown}");
+    for (line, why) in [
+        ("key set 9 --strict on", "there is no key 9"),
+        ("key set 1 --strict maybe", "[possible values: on, off]"),
+        ("key set 1", "--strict"),
+    ] {
+        assert!(shell.error(line).contains(why), "{line}");
+    }
+}
+
+#[tokio::test]
 async fn a_key_may_last_to_the_end_of_time_as_we_can_write_it() {
     let database = postgres::fresh().await;
     let shell = Shell::at(database.url());

@@ -107,6 +107,32 @@ async fn an_entry_further_away_than_the_gateways_allow_is_refused_as_they_would(
 }
 
 #[tokio::test]
+#[rustfmt::skip]
+async fn what_a_model_can_do_is_shown_under_all_of_its_names() {
+    let database = postgres::fresh().await;
+    let shell = Shell::at(database.url());
+    let check = |name: &str, lines: &[&str]| {
+        let shown = shell.text(&format!("model show {name}"));
+        let shown: Vec<_> = shown.lines().map(|l| l.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+        for line in lines {
+            assert!(shown.iter().any(|l| l == line), "{name}: {line:?} in {shown:#?}");
+        }
+    };
+    check("claude-3-opus",              &["thinking no", "prompt cache no", "json schema no", "pdf no", "from built-in"]);
+    check("claude-sonnet-4-5-20250929", &["name claude-sonnet-4-5", "sampling temperature or top_p",
+                                          "thinking within a budget, when asked", "json schema yes",
+                                          "prompt cache from 1024 tokens, for 5 minutes or an hour"]);
+    check("claude-sonnet-4-6",          &["thinking adaptive, when asked, or within a budget, effort max"]);
+    check("claude-opus-5-5",            &["thinking adaptive, always, effort xhigh, effort max, hidden unless asked for",
+                                          "forced tool no", "system turns yes", "max output 128000 tokens"]);
+    let list = shell.json("model list");
+    let shown = shell.json("model show claude-3-opus");
+    assert!(list["models"].as_array().unwrap().contains(&shown), "{shown}");
+    assert_eq!(shown["abilities"]["thinking"], "none");
+    assert!(shell.error("model show claude-3-opuss").contains("(near it: claude-3-opus"));
+}
+
+#[tokio::test]
 async fn an_import_puts_entries_right_that_nobody_can_read() {
     let database = postgres::fresh().await;
     let shell = Shell::at(database.url());

@@ -62,6 +62,108 @@ fn every_model_but_two_can_be_made_to_call_a_tool() {
     assert!(entry.models.iter().all(|model| model.abilities.forced_tool));
 }
 
+const BUDGET: Thinking = Thinking::Budget;
+
+/// Adaptive, as all models from 4.7 on: every effort, and thoughts only when asked for.
+fn adaptive(off: ThinkingOff) -> Thinking {
+    Thinking::Adaptive(Adaptive {
+        off,
+        budget: false,
+        xhigh: true,
+        max: true,
+        hidden: true,
+    })
+}
+
+/// Adaptive as the first models were: a budget is still taken, and thoughts are shown.
+fn first_adaptive() -> Thinking {
+    Thinking::Adaptive(Adaptive {
+        off: ThinkingOff::Unasked,
+        budget: true,
+        xhigh: false,
+        max: true,
+        hidden: false,
+    })
+}
+
+/// The cache is written as its smallest prompt, above zero where it can be kept for an hour.
+#[track_caller]
+fn check_abilities(model: &str, thinking: Thinking, schema: bool, cache: i64, system: bool) {
+    let all = Catalogue::embedded();
+    let entry = all.models.iter().find(|entry| entry.name == model);
+    let abilities = entry.expect("it is in the catalogue").abilities;
+    let kept = abilities.cache.map_or(0, |kept| {
+        let tokens = i64::from(kept.min_tokens);
+        if kept.one_hour { tokens } else { -tokens }
+    });
+    assert_eq!(abilities.thinking, thinking, "{model}");
+    assert_eq!(abilities.json_schema, schema, "{model}");
+    assert_eq!(abilities.strict_tools, schema, "{model}");
+    assert_eq!(kept, cache, "{model}");
+    assert_eq!(abilities.system_turns, system, "{model}");
+}
+
+#[test]
+#[rustfmt::skip]
+fn each_family_can_do_what_is_known_of_it_for_certain() {
+    use ThinkingOff::{BetweenTools, Disabled, Never, Unasked};
+    //              model                thinking                schema  cache  system turns
+    check_abilities("claude-3-opus",     Thinking::None,         false,      0, false);
+    check_abilities("claude-3-5-sonnet", Thinking::None,         false,      0, false);
+    check_abilities("claude-3-5-haiku",  Thinking::None,         false,  -2048, false);
+    check_abilities("claude-3-7-sonnet", BUDGET,                 false,  -1024, false);
+    check_abilities("claude-opus-4-1",   BUDGET,                 false,  -1024, false);
+    check_abilities("claude-sonnet-4",   BUDGET,                 false,  -1024, false);
+    check_abilities("claude-sonnet-4-5", BUDGET,                 true,    1024, false);
+    check_abilities("claude-haiku-4-5",  BUDGET,                 true,    4096, false);
+    check_abilities("claude-opus-4-5",   BUDGET,                 true,    4096, false);
+    check_abilities("claude-opus-4-6",   first_adaptive(),       true,    4096, false);
+    check_abilities("claude-sonnet-4-6", first_adaptive(),       true,    2048, false);
+    check_abilities("claude-opus-4-7",   adaptive(Unasked),      false,   2048, false);
+    check_abilities("claude-opus-4-8",   adaptive(Unasked),      false,   1024, true);
+    check_abilities("claude-opus-5",     adaptive(Disabled),     false,   1024, true);
+    check_abilities("claude-sonnet-5",   adaptive(Disabled),     false,   1024, true);
+    check_abilities("claude-haiku-5-5",  adaptive(Disabled),     false,   1024, true);
+    check_abilities("claude-sonnet-5-5", adaptive(BetweenTools), false,   1024, true);
+    check_abilities("claude-opus-5-5",   adaptive(Never),        false,   1024, true);
+}
+
+#[test]
+fn what_an_entry_does_not_say_is_not_asked_of_its_model() {
+    let abilities = entry("x", "in-region", "anthropic.x").models[0].abilities;
+    let silent = Abilities {
+        vision: false,
+        pdf: false,
+        sampling: Sampling::Both,
+        prefill: true,
+        forced_tool: true,
+        thinking: Thinking::None,
+        json_schema: false,
+        strict_tools: false,
+        cache: None,
+        system_turns: false,
+    };
+    assert_eq!(abilities, silent);
+    let thinking: Thinking = serde_json::from_str(r#"{"adaptive":{}}"#).unwrap();
+    assert_eq!(thinking, Thinking::Adaptive(Adaptive::default()));
+}
+
+#[test]
+#[rustfmt::skip]
+fn an_operator_can_read_and_write_how_a_model_thinks() {
+    let check = |thinking: Thinking, json: &str| {
+        assert_eq!(serde_json::to_string(&thinking).unwrap(), json);
+        assert_eq!(serde_json::from_str::<Thinking>(json).unwrap(), thinking);
+    };
+    check(Thinking::None, r#""none""#);
+    check(BUDGET,         r#""budget""#);
+    check(adaptive(ThinkingOff::BetweenTools),
+        r#"{"adaptive":{"off":"between-tools","budget":false,"xhigh":true,"max":true,"hidden":true}}"#);
+    for mistake in [r#""sometimes""#, r#"{"adaptive":{"off":"no"}}"#, r#"{"adaptive":{"xxhigh":true}}"#] {
+        assert!(serde_json::from_str::<Thinking>(mistake).is_err(), "{mistake}");
+    }
+}
+
 fn entry(name: &str, residency: &str, id: &str) -> Catalogue {
     let prices = r#"{"input":1,"output":1,"cache_read":1,"cache_write_5m":1,"cache_write_1h":1}"#;
     Catalogue::parse(&format!(

@@ -41,4 +41,8 @@ pub trait Directory: Send + Sync {
     /// Takes a key back and returns it; one that was revoked before keeps its date.
     /// [`StoreError::Missing`] when there is no such key.
     async fn revoke_key(&self, id: KeyId) -> Result<KeyInfo, StoreError>;
+
+    /// Makes a key strict or not, and returns it. [`StoreError::Missing`] when there is no such
+    /// key.
+    async fn set_key_strict(&self, id: KeyId, strict: bool) -> Result<KeyInfo, StoreError>;
 }

@@ -34,6 +34,8 @@ fn each_failure_has_its_status_and_code() {
     check(&Failure::NoSuchRoute,              404, invalid, "not_found", "/v1");
     check(&Failure::WrongMethod { allowed: Method::POST }, 405, invalid, "method_not_allowed", "POST");
     check(&Failure::MediaType,                415, invalid, "unsupported_media_type", "application/json");
+    check(&Failure::Header { header: HeaderName::from_static("x-llmlite-cache"), values: ["auto", "off"] },
+                                              400, invalid, "invalid_header", "x-llmlite-cache takes one of two values: auto or off");
     check(&ReadError::TooLarge { limit: 9 }.into(), 413, invalid, "request_too_large", "at most 9 bytes");
     check(&ReadError::TooSlow.into(),         408, invalid, "request_timeout", "in time");
     check(&Failure::UnknownModel { model: "x\ny".into() }, 404, invalid, "model_not_found", "\"xy\"");
@@ -56,6 +58,12 @@ fn each_failure_has_its_status_and_code() {
     check(&backend(Kind::NoCredentials),      502, server,  "upstream_access_denied", "credentials");
     check(&backend(Kind::BrokenStream),       502, server,  "upstream_error", "broke off");
     check(&backend(Kind::Unexplained),        502, server,  "upstream_error", "broke off");
+    let usage = llmlite_translator::Usage::default();
+    for reason in ["malformed_tool_use", "malformed_model_output"] {
+        check(&Failure::Decode(DecodeError::ModelFault { reason, usage }), 502, server, reason, "malformed");
+        check(&Failure::Stream(StreamError::ModelFault { reason }),        502, server, reason, "malformed");
+    }
+    check(&Failure::Stream(StreamError::Truncated), 502, server, "upstream_error", "broke off");
     check(&Failure::Busy,                     503, server,  "overloaded", "under way");
     check(&Failure::Lost,                     500, server,  "internal_error", "failed");
 }

@@ -3,8 +3,8 @@
 use serde::Serialize;
 use std::sync::Arc;
 
-use super::response::{AssistantTag, FinishReason};
-use super::tool::FunctionTag;
+use super::response::{AssistantTag, FinishReason, ReasoningDetail};
+use super::tool_call::{FunctionDelta, ToolCallDelta};
 use crate::usage::CompletionUsage;
 
 /// One piece of a streamed answer.
@@ -82,32 +82,16 @@ pub struct Delta {
     /// The next piece of thinking, in the field that clients read it from.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reasoning_content: Option<String>,
+    /// Thoughts that have become whole, with the model's signatures.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub reasoning_details: Vec<ReasoningDetail>,
+    /// Why the model declined.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refusal: Option<String>,
     /// The next pieces of calls.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub tool_calls: Vec<ToolCallDelta>,
-}
-
-/// The next piece of a call.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct ToolCallDelta {
-    /// Which call of the answer, counted from 0 without gaps.
-    pub index: u32,
-    /// The call's id, in its first piece only.
+    /// The next piece of a call, for a client that offered `functions`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub id: Option<String>,
-    /// `function`, in the call's first piece only.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub r#type: Option<FunctionTag>,
-    /// Name or arguments.
-    pub function: FunctionDelta,
-}
-
-/// The next piece of a called function.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct FunctionDelta {
-    /// The function's name, in the call's first piece only.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub name: Option<String>,
-    /// The next piece of the arguments' JSON text.
-    pub arguments: String,
+    pub function_call: Option<FunctionDelta>,
 }

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use std::sync::Arc;
 
-use super::tool::ToolCall;
+use super::tool_call::{FunctionCalled, ToolCalled};
 use crate::usage::CompletionUsage;
 
 /// The answer to a request that does not stream.
@@ -59,9 +59,58 @@ pub struct AssistantMessage {
     /// What the model thought, in the field that clients read it from.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reasoning_content: Option<String>,
-    /// The functions that it called.
+    /// The same with the model's signatures; a client that sends it back lets the model go on
+    /// from its own thoughts.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub tool_calls: Vec<ToolCall>,
+    pub reasoning_details: Vec<ReasoningDetail>,
+    /// What it called.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tool_calls: Vec<ToolCalled>,
+    /// What it called, for a client that offered `functions`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub function_call: Option<FunctionCalled>,
+}
+
+/// One thought of the model, whole.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ReasoningDetail {
+    /// What the thought says, or its sealed form.
+    #[serde(flatten)]
+    pub thought: ReasoningThought,
+    /// Whose thoughts these are, and in which form.
+    pub format: ReasoningFormat,
+    /// Position among the answer's thoughts.
+    pub index: u32,
+}
+
+/// What a thought says, or its sealed form.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "type")]
+pub enum ReasoningThought {
+    /// In words, which may be left out.
+    #[serde(rename = "reasoning.text")]
+    Text {
+        /// The words.
+        text: String,
+        /// The model's signature of them.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        signature: Option<String>,
+    },
+    /// Readable by the model alone.
+    #[serde(rename = "reasoning.encrypted")]
+    Encrypted {
+        /// Opaque.
+        data: String,
+    },
+}
+
+/// Whose thoughts these are, and in which form.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub enum ReasoningFormat {
+    /// The only value.
+    #[default]
+    #[serde(rename = "anthropic-claude-v1")]
+    Claude,
 }
 
 /// The word `assistant`.
@@ -83,8 +132,10 @@ pub enum FinishReason {
     Stop,
     /// The answer reached its longest length.
     Length,
-    /// The model calls functions.
+    /// The model calls tools.
     ToolCalls,
+    /// The model calls a function, for a client that offered `functions`.
+    FunctionCall,
     /// A filter held the answer back.
     ContentFilter,
 }

@@ -67,6 +67,7 @@ fn grant() -> KeyGrant {
         models: ModelScope::All,
         expires_at: None,
         revoked_at: None,
+        strict: false,
     }
 }
 
@@ -80,6 +81,7 @@ fn wish() -> Wish {
             tools: false,
             max_tokens: 100,
             context_tokens: 200_000,
+            cache: None,
         },
     }
 }
@@ -160,6 +162,20 @@ fn a_request_is_charged_what_bedrock_counted_or_else_an_upper_bound() {
     settles(Use::Unknown { counted: None, output_bytes: 40 },           Some((500, 20, 1_800_000, true)));
     settles(Use::Unknown { counted: Some(counted), output_bytes: 40 },  Some((10,  20,   330_000, true)));
     settles(Use::Unknown { counted: Some(counted), output_bytes: 9999 }, Some((10, 100, 1_530_000, true)));
+}
+
+#[test]
+fn input_that_may_have_been_written_to_the_cache_is_charged_as_such() {
+    let (engine, kept) = engine();
+    let mut wish = wish();
+    wish.facts.cache = Some(estimate::CacheLife::OneHour);
+    let admission = engine.admit(&grant(), wish).unwrap();
+    engine.settle(admission, outcome(Use::Abandoned { counted: None }));
+    let records = kept.records.lock().unwrap();
+    let record = records.first().unwrap();
+    let written = (record.tokens.input, record.tokens.cache_write_1h);
+    assert_eq!(written, (0, 500));
+    assert_eq!(record.cost, Nanodollars(500 * 6_000 + 100 * 15_000));
 }
 
 #[test]

@@ -79,6 +79,7 @@ impl Directory for MemoryStore {
             created_at: self.clock.now(),
             expires_at: key.expires_at,
             revoked_at: None,
+            strict: key.strict,
         };
         state.hashes.insert(key.hash, info.id);
         state.keys.push(info.clone());
@@ -97,16 +98,27 @@ impl Directory for MemoryStore {
     async fn revoke_key(&self, id: KeyId) -> Result<KeyInfo, StoreError> {
         let now = self.clock.now();
         let mut state = self.enter()?;
-        let key = state.keys.iter_mut().find(|key| key.id == id);
-        let key = key.ok_or_else(|| StoreError::Missing {
-            what: format!("key {id}"),
-        })?;
+        let key = state.key_of(id)?;
         key.revoked_at.get_or_insert(now);
+        Ok(key.clone())
+    }
+
+    async fn set_key_strict(&self, id: KeyId, strict: bool) -> Result<KeyInfo, StoreError> {
+        let mut state = self.enter()?;
+        let key = state.key_of(id)?;
+        key.strict = strict;
         Ok(key.clone())
     }
 }
 
 impl State {
+    fn key_of(&mut self, id: KeyId) -> Result<&mut KeyInfo, StoreError> {
+        let found = self.keys.iter_mut().find(|key| key.id == id);
+        found.ok_or_else(|| StoreError::Missing {
+            what: format!("key {id}"),
+        })
+    }
+
     fn team_of(&self, id: TeamId) -> Result<Team, StoreError> {
         let found = self.teams.iter().find(|team| team.id == id);
         found.cloned().ok_or_else(|| no_such("team"))

@@ -2,7 +2,9 @@
 
 use serde::Deserialize;
 
-use super::response::{AnswerBlock, InvocationMetrics, Kind, Text, UsageFields};
+use super::response::{
+    AnswerBlock, InvocationMetrics, Kind, Maybe, StopDetails, Text, UsageFields,
+};
 
 /// One event: the fields of all kinds, of which each kind has some.
 ///
@@ -36,6 +38,8 @@ pub struct Event<'a> {
 /// What is read of a block event that does not have the shape of the known ones.
 #[derive(Debug, Deserialize)]
 pub struct EventKinds<'a> {
+    /// Which block.
+    pub index: Option<u32>,
     /// The kind of its block.
     #[serde(borrow)]
     pub content_block: Option<Kind<'a>>,
@@ -63,16 +67,22 @@ pub struct EventDelta<'a> {
     /// Of `thinking_delta`.
     #[serde(borrow)]
     pub thinking: Option<Text<'a>>,
+    /// Of `signature_delta`: a piece of the model's signature of a thought.
+    #[serde(borrow)]
+    pub signature: Option<Text<'a>>,
     /// Of `input_json_delta`: a piece of JSON text.
     #[serde(borrow)]
     pub partial_json: Option<Text<'a>>,
     /// In `message_delta`: why the answer ended.
     #[serde(borrow)]
     pub stop_reason: Option<Text<'a>>,
+    /// In `message_delta`: more about why.
+    #[serde(borrow)]
+    pub stop_details: Option<Maybe<StopDetails<'a>>>,
 }
 
 impl EventDelta<'_> {
-    /// Whether deltas of this kind become part of a chunk.
+    /// Whether an answer cannot be told without the deltas of this kind.
     pub fn is_used(kind: &str) -> bool {
         matches!(kind, "text_delta" | "input_json_delta" | "thinking_delta")
     }

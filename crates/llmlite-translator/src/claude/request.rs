@@ -23,6 +23,12 @@ pub struct MessagesBody<'a> {
     /// Sample from so many tokens only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub top_k: Option<i64>,
+    /// Whether and how the model thinks.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub thinking: Option<Thinking>,
+    /// How hard the model tries and what form the answer has.
+    #[serde(skip_serializing_if = "OutputConfig::is_empty")]
+    pub output_config: OutputConfig<'a>,
     /// Texts at which the answer ends.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub stop_sequences: Vec<&'a str>,
@@ -56,12 +62,41 @@ pub enum Role {
     User,
     /// The model.
     Assistant,
+    /// Instructions in the middle of the conversation, which only some models take.
+    System,
 }
 
-/// One block of a turn.
+/// One block of a turn, and whether the prompt cache is to end a prefix after it.
+#[derive(Debug, Serialize)]
+pub struct Block<'a> {
+    /// What the block holds.
+    #[serde(flatten)]
+    pub kind: BlockKind<'a>,
+    /// The end of a cached prefix.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cache_control: Option<CacheControl>,
+}
+
+impl<'a> Block<'a> {
+    /// A block of text.
+    pub fn text(text: impl Into<Cow<'a, str>>) -> Self {
+        BlockKind::Text { text: text.into() }.into()
+    }
+}
+
+impl<'a> From<BlockKind<'a>> for Block<'a> {
+    fn from(kind: BlockKind<'a>) -> Self {
+        Self {
+            kind,
+            cache_control: None,
+        }
+    }
+}
+
+/// What a block holds.
 #[derive(Debug, Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
-pub enum Block<'a> {
+pub enum BlockKind<'a> {
     /// Text; never blank.
     Text {
         /// The text.
@@ -79,6 +114,18 @@ pub enum Block<'a> {
         /// The file's name.
         #[serde(skip_serializing_if = "Option::is_none")]
         title: Option<String>,
+    },
+    /// What the model thought in an earlier turn, exactly as it was given.
+    Thinking {
+        /// The words, which may be left out.
+        thinking: Cow<'a, str>,
+        /// The model's signature of them.
+        signature: Cow<'a, str>,
+    },
+    /// The same in a form that only the model can read.
+    RedactedThinking {
+        /// Opaque.
+        data: Cow<'a, str>,
     },
     /// A call that the model made.
     ToolUse {
@@ -101,6 +148,23 @@ pub enum Block<'a> {
     },
 }
 
+/// The end of a cached prefix.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(tag = "type", rename = "ephemeral")]
+pub struct CacheControl {
+    /// How long the prefix is kept; five minutes if absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ttl: Option<OneHour>,
+}
+
+/// The only lifetime that has to be said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub enum OneHour {
+    /// `1h`.
+    #[serde(rename = "1h")]
+    OneHour,
+}
+
 /// Where the content of a picture or file is.
 #[derive(Debug, Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
@@ -117,7 +181,80 @@ pub enum Source<'a> {
         /// The media type.
         media_type: &'static str,
         /// The text.
-        data: String,
+        data: Cow<'a, str>,
+    },
+}
+
+/// Whether and how the model thinks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Thinking {
+    /// Within a number of tokens, which is below `max_tokens`.
+    Enabled {
+        /// The number, at least 1,024.
+        budget_tokens: u32,
+    },
+    /// As much as it sees fit.
+    Adaptive {
+        /// Whether the answer has the thoughts in words.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        display: Option<Display>,
+    },
+    /// Not at all.
+    Disabled,
+    /// Between calls only.
+    BetweenTools,
+}
+
+/// Whether an answer has the model's thoughts in words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Display {
+    /// It has a summary of them.
+    Summarized,
+}
+
+/// How hard the model tries and what form the answer has.
+#[derive(Debug, Default, Serialize)]
+pub struct OutputConfig<'a> {
+    /// How hard it tries.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub effort: Option<Effort>,
+    /// What form the answer has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub format: Option<Format<'a>>,
+}
+
+impl OutputConfig<'_> {
+    fn is_empty(&self) -> bool {
+        self.effort.is_none() && self.format.is_none()
+    }
+}
+
+/// How hard the model tries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Effort {
+    /// Little.
+    Low,
+    /// Less than it would by itself.
+    Medium,
+    /// As much as it would by itself.
+    High,
+    /// More, on some models.
+    XHigh,
+    /// As much as it can, on some models.
+    Max,
+}
+
+/// What form an answer has.
+#[derive(Debug, Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Format<'a> {
+    /// JSON that fits a schema.
+    JsonSchema {
+        /// The schema, within Claude's rules for it.
+        schema: Cow<'a, RawValue>,
     },
 }
 
@@ -128,9 +265,15 @@ pub struct Tool<'a> {
     pub name: Cow<'a, str>,
     /// What it does.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub description: Option<&'a str>,
+    pub description: Option<Cow<'a, str>>,
     /// JSON Schema of its arguments.
     pub input_schema: Cow<'a, RawValue>,
+    /// Whether the arguments must fit the schema without exception, on models that know this.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub strict: bool,
+    /// The end of a cached prefix.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cache_control: Option<CacheControl>,
 }
 
 /// Which tool to call.

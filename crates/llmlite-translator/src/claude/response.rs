@@ -1,6 +1,7 @@
 //! A whole answer of Claude, and the parts that it shares with the stream.
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 
@@ -13,6 +14,9 @@ pub struct MessageAnswer<'a> {
     /// Why the answer ended; an open set.
     #[serde(borrow)]
     pub stop_reason: Option<Text<'a>>,
+    /// More about why.
+    #[serde(borrow)]
+    pub stop_details: Option<Maybe<StopDetails<'a>>>,
     /// What the answer used.
     pub usage: UsageFields,
 }
@@ -26,6 +30,9 @@ pub struct RawAnswer<'a> {
     /// Why the answer ended; an open set.
     #[serde(borrow)]
     pub stop_reason: Option<Text<'a>>,
+    /// More about why.
+    #[serde(borrow)]
+    pub stop_details: Option<Maybe<StopDetails<'a>>>,
     /// What the answer used.
     pub usage: UsageFields,
 }
@@ -50,6 +57,12 @@ pub struct AnswerBlock<'a> {
     /// Of `thinking`: the thought.
     #[serde(borrow)]
     pub thinking: Option<Text<'a>>,
+    /// Of `thinking`: the model's signature of the thought.
+    #[serde(borrow)]
+    pub signature: Option<Text<'a>>,
+    /// Of `redacted_thinking`: the thought, readable by the model alone.
+    #[serde(borrow)]
+    pub data: Option<Text<'a>>,
     /// Of `tool_use`: the call's id.
     #[serde(borrow)]
     pub id: Option<Text<'a>>,
@@ -62,7 +75,7 @@ pub struct AnswerBlock<'a> {
 }
 
 impl AnswerBlock<'_> {
-    /// Whether blocks of this kind become part of a completion.
+    /// Whether an answer cannot be told without the blocks of this kind.
     pub fn is_used(kind: &str) -> bool {
         matches!(kind, "text" | "thinking" | "tool_use")
     }
@@ -74,6 +87,34 @@ impl AnswerBlock<'_> {
 #[derive(Debug, Deserialize)]
 #[serde(transparent)]
 pub struct Text<'a>(#[serde(borrow)] pub Cow<'a, str>);
+
+/// Something that is of use in the shape that is known, and in no other.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+pub enum Maybe<T> {
+    /// In the shape that is known.
+    Known(T),
+    /// In another.
+    Other(IgnoredAny),
+}
+
+impl<T> Maybe<T> {
+    /// The value, if it has the shape that is known.
+    pub fn known(self) -> Option<T> {
+        match self {
+            Self::Known(value) => Some(value),
+            Self::Other(_) => None,
+        }
+    }
+}
+
+/// More about why an answer ended.
+#[derive(Debug, Deserialize)]
+pub struct StopDetails<'a> {
+    /// For people: why the model declined.
+    #[serde(borrow)]
+    pub explanation: Option<Text<'a>>,
+}
 
 /// Tokens counted so far; each field may be missing.
 #[derive(Debug, Default, Deserialize)]
@@ -88,6 +129,15 @@ pub struct UsageFields {
     pub cache_creation_input_tokens: Option<u64>,
     /// The cache writes by lifetime.
     pub cache_creation: Option<CacheCreation>,
+    /// What the answer's tokens were spent on.
+    pub output_tokens_details: Option<Maybe<OutputTokensDetails>>,
+}
+
+/// What the tokens of an answer were spent on.
+#[derive(Debug, Default, Clone, Copy, Deserialize)]
+pub struct OutputTokensDetails {
+    /// Thinking.
+    pub thinking_tokens: Option<u64>,
 }
 
 /// Cache writes by lifetime.

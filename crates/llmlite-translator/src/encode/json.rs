@@ -1,7 +1,7 @@
 //! Checks of JSON that passes through as the client wrote it.
 //!
 //! The reader that finds the end of such a value looks neither at its depth nor at what its
-//! escapes stand for, but Bedrock's does.
+//! escapes and numbers stand for, but Bedrock's does.
 
 /// The most levels of objects and lists within one another.
 pub(super) const MOST_LEVELS: usize = 64;
@@ -13,6 +13,8 @@ pub(super) enum Flaw {
     TooDeep,
     /// An escape such as `\ud800` stands for half a character, and the other half is missing.
     BrokenEscape,
+    /// A number is larger than a double can hold, such as `1e400`.
+    HugeNumber,
 }
 
 /// Looks `json`, which is valid apart from these flaws, through once.
@@ -33,15 +35,30 @@ pub(super) fn check(json: &str) -> Result<(), Flaw> {
                 after(rest, 1)
             }
             b'"' => string(after(rest, 1))?,
+            b'-' | b'0'..=b'9' => number(rest)?,
             _ => {
-                let blank = tail
-                    .iter()
-                    .position(|byte| matches!(byte, b'{' | b'[' | b'}' | b']' | b'"'));
+                let blank = tail.iter().position(|byte| {
+                    matches!(byte, b'{' | b'[' | b'}' | b']' | b'"' | b'-' | b'0'..=b'9')
+                });
                 blank.map_or("", |at| after(rest, at + 1))
             }
         };
     }
     Ok(())
+}
+
+/// What follows the number at the beginning of `text`.
+fn number(text: &str) -> Result<&str, Flaw> {
+    /// So many digits are below the largest double.
+    const HARMLESS: usize = 300;
+    let is_part = |byte: &u8| matches!(byte, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E');
+    let end = text.bytes().position(|byte| !is_part(&byte));
+    let (number, rest) = text.split_at(end.unwrap_or(text.len()));
+    let could_be_huge = number.len() > HARMLESS || number.contains(['e', 'E']);
+    match could_be_huge && number.parse().is_ok_and(f64::is_infinite) {
+        true => Err(Flaw::HugeNumber),
+        false => Ok(rest),
+    }
 }
 
 /// What follows the string whose text begins with `text`.
@@ -89,6 +106,17 @@ mod tests {
         assert_eq!(check(r#""\ud83d\ud83d\ude00""#), Err(Flaw::BrokenEscape));
         assert_eq!(check(r#""\\\udE00""#),           Err(Flaw::BrokenEscape));
         assert_eq!(check(r#"{"\udc00":1}"#),         Err(Flaw::BrokenEscape));
+    }
+
+    #[test]
+    #[rustfmt::skip]
+    fn numbers_that_no_reader_takes_are_found() {
+        assert_eq!(check("[1e308,-1.5E-400,0,12]"),           Ok(()));
+        assert_eq!(check(r#"["1e400",{"1e400":true}]"#),      Ok(()));
+        assert_eq!(check("1e309"),                            Err(Flaw::HugeNumber));
+        assert_eq!(check(r#"{"a":[-1.0E+999]}"#),             Err(Flaw::HugeNumber));
+        assert_eq!(check(&"9".repeat(300)),                   Ok(()));
+        assert_eq!(check(&"9".repeat(310)),                   Err(Flaw::HugeNumber));
     }
 
     #[test]

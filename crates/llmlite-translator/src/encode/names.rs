@@ -31,6 +31,19 @@ pub(super) fn call_id(id: &str, time: u32) -> Cow<'_, str> {
     }
 }
 
+/// `kind` in an answer's header: what a client wrote there without what does not belong.
+pub(super) fn shown(kind: &str) -> String {
+    let plain = kind
+        .chars()
+        .filter(|char| is_plain_char(*char) || *char == '.');
+    plain.take(LONGEST).collect()
+}
+
+/// An id for the `time`th call of the function `name`, where calls have no ids of their own.
+pub(super) fn id_of_name(name: &str, time: u32) -> String {
+    format!("call_{:032x}", hash(&format!("function {name} {time}")))
+}
+
 fn is_plain(text: &str) -> bool {
     (1..=LONGEST).contains(&text.len()) && text.chars().all(is_plain_char)
 }

@@ -57,6 +57,7 @@ pub(super) fn check(json: &RawValue, param: &dyn Fn() -> String) -> Result<(), E
             most: MOST_LEVELS,
         },
         Flaw::BrokenEscape => EncodeError::BrokenEscape { param: param() },
+        Flaw::HugeNumber => EncodeError::HugeNumber { param: param() },
     })
 }
 

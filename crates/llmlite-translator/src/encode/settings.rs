@@ -1,8 +1,6 @@
 //! The settings of a request: how long, how random, and what cannot be had at all.
 
 use llmlite_openai::ChatRequest;
-use llmlite_openai::chat::message::{Content, Message, Part, Role};
-use llmlite_openai::chat::tool::ToolCall;
 use std::ops::RangeInclusive;
 
 use super::Notes;
@@ -11,15 +9,23 @@ use crate::model::{Model, Sampling};
 
 /// The most that Claude takes.
 const MOST_TOP_K: i64 = 500;
+/// The least that Claude takes while it thinks.
+const LEAST_TOP_P: f64 = 0.95;
 const MOST_MESSAGES: usize = 10_000;
 const MOST_TOOLS: usize = 512;
 
 /// Refuses lists that are longer than any real one.
-pub(super) fn refuse_long_lists(request: &ChatRequest) -> Result<(), EncodeError> {
+pub(super) fn refuse_long_lists(request: &ChatRequest<'_>) -> Result<(), EncodeError> {
     let tools = request.tools.as_ref().map_or(0, Vec::len);
+    let functions = request.functions.as_ref().map_or(0, Vec::len);
     let lists = [
-        ("messages", request.messages.len(), MOST_MESSAGES),
+        (
+            request.messages_field,
+            request.messages.len(),
+            MOST_MESSAGES,
+        ),
         ("tools", tools, MOST_TOOLS),
+        ("functions", functions, MOST_TOOLS),
     ];
     match lists.into_iter().find(|(_, length, most)| length > most) {
         Some((param, _, most)) => Err(EncodeError::TooMany { param, most }),
@@ -28,7 +34,7 @@ pub(super) fn refuse_long_lists(request: &ChatRequest) -> Result<(), EncodeError
 }
 
 /// Refuses the fields that would change the answer in a way that Claude cannot provide.
-pub(super) fn refuse_unsupported(request: &ChatRequest) -> Result<(), EncodeError> {
+pub(super) fn refuse_unsupported(request: &ChatRequest<'_>) -> Result<(), EncodeError> {
     let some_audio = |kinds: &Vec<String>| kinds.iter().any(|kind| kind == "audio");
     #[rustfmt::skip]
     let refused = [
@@ -38,8 +44,6 @@ pub(super) fn refuse_unsupported(request: &ChatRequest) -> Result<(), EncodeErro
         (request.modalities.as_ref().is_some_and(some_audio), "modalities", "ask for text only"),
         (request.audio.is_some(), "audio", "ask for text only"),
         (request.web_search_options.is_some(), "web_search_options", "offer a search function in tools"),
-        (request.functions.as_ref().is_some_and(|list| !list.is_empty()), "functions", "use tools"),
-        (request.function_call.is_some(), "function_call", "use tool_choice"),
     ];
     if request.n == Some(0) {
         return Err(EncodeError::TooSmall {
@@ -53,50 +57,84 @@ pub(super) fn refuse_unsupported(request: &ChatRequest) -> Result<(), EncodeErro
     }
 }
 
-/// Notes the fields that are accepted but have no effect.
-pub(super) fn note_ignored(request: &ChatRequest, notes: &mut Notes) {
+/// Notes the fields that are accepted but never have an effect; those whose effect depends on the
+/// model are noted where they are decided about.
+pub(super) fn note_ignored(request: &ChatRequest<'_>, notes: &mut Notes) {
     let tier = request.service_tier.as_deref();
-    let effort = request.reasoning_effort.as_deref();
-    let any = |has: fn(&Message) -> bool| request.messages.iter().any(has);
+    let penalty = |penalty: Option<f64>| penalty.is_some_and(|penalty| penalty != 0.0);
     #[rustfmt::skip]
-    let ignored = [
+    let harmful = [
         (request.seed.is_some(), "seed"),
+        (request.logit_bias, "logit_bias"),
+        (penalty(request.frequency_penalty), "frequency_penalty"),
+        (penalty(request.presence_penalty), "presence_penalty"),
+        (request.verbosity.is_some(), "verbosity"),
+        // It decides how soon the answer comes, and what it costs.
+        (!matches!(tier, None | Some("auto" | "default")), "service_tier"),
+    ];
+    // They are hints, or about what the provider keeps, which is the operator's decision.
+    #[rustfmt::skip]
+    let harmless = [
         (request.user.is_some(), "user"),
         (request.safety_identifier.is_some(), "safety_identifier"),
         (request.metadata.is_some(), "metadata"),
         (request.store == Some(true), "store"),
-        (request.verbosity.is_some(), "verbosity"),
+        (request.moderation.is_some(), "moderation"),
         (request.prediction.is_some(), "prediction"),
-        (request.thinking.is_some(), "thinking"),
         (request.prompt_cache_key.is_some(), "prompt_cache_key"),
         (request.prompt_cache_retention.is_some(), "prompt_cache_retention"),
-        (request.prompt_cache_options.is_some(), "prompt_cache_options"),
-        (request.frequency_penalty.is_some_and(|penalty| penalty != 0.0), "frequency_penalty"),
-        (request.presence_penalty.is_some_and(|penalty| penalty != 0.0), "presence_penalty"),
-        (request.logit_bias.as_ref().is_some_and(|bias| !bias.is_empty()), "logit_bias"),
-        (!matches!(tier, None | Some("auto" | "default")), "service_tier"),
-        (!matches!(effort, None | Some("none")), "reasoning_effort"),
-        (any(|message| message.name.is_some()), "messages[].name"),
-        (any(|message| message.thinking_blocks.is_some()), "messages[].thinking_blocks"),
-        (any(|message| message.reasoning_details.is_some()), "messages[].reasoning_details"),
-        (any(|message| parts(message).any(|part| part.prompt_cache_breakpoint.is_some())), "prompt_cache_breakpoint"),
-        (has_cache_control(request), "cache_control"),
     ];
-    for (_, field) in ignored.into_iter().filter(|(given, _)| *given) {
+    for (_, field) in harmful.into_iter().filter(|(given, _)| *given) {
         notes.ignore(field);
+    }
+    for (_, field) in harmless.into_iter().filter(|(given, _)| *given) {
+        notes.ignore_harmless(field);
+    }
+    notes.ignore_unknown(&request.unknown);
+}
+
+/// How long the answer may be.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Length {
+    /// The longest answer, in tokens.
+    pub(super) tokens: u32,
+    /// Whether the client named it.
+    pub(super) named: bool,
+}
+
+impl Length {
+    /// The length with room for so many tokens of thoughts, which a client that named no length
+    /// does not want to be taken from its answer.
+    pub(super) fn with(self, thoughts: u32, model: &Model) -> u32 {
+        match self.named {
+            true => self.tokens,
+            false => self
+                .tokens
+                .saturating_add(thoughts)
+                .min(model.max_output_tokens),
+        }
     }
 }
 
 /// The longest answer: the client's wish within the model's limit, or the default.
-pub(super) fn max_tokens(
-    request: &ChatRequest,
+pub(super) fn length(
+    request: &ChatRequest<'_>,
     model: &Model,
     notes: &mut Notes,
-) -> Result<u32, EncodeError> {
-    let (param, wish) = match (request.max_completion_tokens, request.max_tokens) {
-        (Some(wish), _) => ("max_completion_tokens", wish),
-        (None, Some(wish)) => ("max_tokens", wish),
-        (None, None) => return Ok(model.default_max_tokens.min(model.max_output_tokens)),
+) -> Result<Length, EncodeError> {
+    let wishes = [
+        ("max_completion_tokens", request.max_completion_tokens),
+        ("max_tokens", request.max_tokens),
+        ("max_output_tokens", request.max_output_tokens),
+    ];
+    let mut wishes = wishes
+        .into_iter()
+        .filter_map(|(param, wish)| Some((param, wish?)));
+    let Some((param, wish)) = wishes.next() else {
+        return Ok(Length {
+            tokens: model.default_max_tokens.min(model.max_output_tokens),
+            named: false,
+        });
     };
     if wish == 0 {
         return Err(EncodeError::TooSmall { param, least: 1 });
@@ -105,7 +143,10 @@ pub(super) fn max_tokens(
     if wish > model.max_output_tokens {
         notes.adjust(param);
     }
-    Ok(wish.min(model.max_output_tokens))
+    Ok(Length {
+        tokens: wish.min(model.max_output_tokens),
+        named: true,
+    })
 }
 
 /// The sampling settings that the model takes.
@@ -116,8 +157,14 @@ pub(super) struct Sampled {
     pub(super) top_k: Option<i64>,
 }
 
-/// Drops what the model does not take and brings the rest into Claude's range.
-pub(super) fn sampling(request: &ChatRequest, model: &Model, notes: &mut Notes) -> Sampled {
+/// Drops what the model does not take, or not while it thinks, and brings the rest into Claude's
+/// range.
+pub(super) fn sampling(
+    request: &ChatRequest<'_>,
+    model: &Model,
+    thinks: bool,
+    notes: &mut Notes,
+) -> Sampled {
     let mut sampled = Sampled {
         temperature: request.temperature,
         top_p: request.top_p,
@@ -127,24 +174,36 @@ pub(super) fn sampling(request: &ChatRequest, model: &Model, notes: &mut Notes) 
     if model.sampling == Sampling::None {
         drop_field(&mut sampled.temperature, "temperature", notes);
         drop_field(&mut sampled.top_k, "top_k", notes);
-    }
-    if model.sampling == Sampling::None
-        || (model.sampling == Sampling::OneOf && sampled.temperature.is_some())
-    {
         drop_field(&mut sampled.top_p, "top_p", notes);
     }
     clamp(&mut sampled.temperature, 0.0..=1.0, "temperature", notes);
     clamp(&mut sampled.top_p, 0.0..=1.0, "top_p", notes);
     clamp(&mut sampled.top_k, 1..=MOST_TOP_K, "top_k", notes);
+    if thinks {
+        drop_beside_thinking(&mut sampled, notes);
+    }
+    if model.sampling == Sampling::OneOf && sampled.temperature.is_some() {
+        drop_field(&mut sampled.top_p, "top_p", notes);
+    }
     sampled
 }
 
+fn drop_beside_thinking(sampled: &mut Sampled, notes: &mut Notes) {
+    if sampled.temperature.is_some_and(|heat| heat < 1.0) {
+        drop_field(&mut sampled.temperature, "temperature", notes);
+    }
+    if sampled.top_p.is_some_and(|share| share < LEAST_TOP_P) {
+        drop_field(&mut sampled.top_p, "top_p", notes);
+    }
+    drop_field(&mut sampled.top_k, "top_k", notes);
+}
+
 /// The stop texts, without the blank ones, which Claude refuses.
-pub(super) fn stop_sequences<'a>(request: &'a ChatRequest, notes: &mut Notes) -> Vec<&'a str> {
+pub(super) fn stop_sequences<'a>(request: &'a ChatRequest<'_>, notes: &mut Notes) -> Vec<&'a str> {
     let Some(stop) = &request.stop else {
         return Vec::new();
     };
-    let texts: Vec<&str> = stop.0.iter().map(String::as_str).collect();
+    let texts: Vec<&str> = stop.0.iter().map(AsRef::as_ref).collect();
     let (kept, blank): (Vec<&str>, Vec<&str>) =
         texts.into_iter().partition(|text| !text.trim().is_empty());
     match (kept.is_empty(), blank.is_empty()) {
@@ -177,31 +236,4 @@ fn clamp<T: PartialOrd + Copy>(
     };
     *value = Some(*nearest);
     notes.adjust(field);
-}
-
-/// Whether a cache is asked for in Anthropic's form, anywhere.
-fn has_cache_control(request: &ChatRequest) -> bool {
-    let mut tools = request.tools.iter().flatten();
-    let in_message = |message: &Message| {
-        message.cache_control.is_some()
-            || parts(message).any(|part| part.cache_control.is_some())
-            || calls(message).any(|call| call.cache_control.is_some())
-    };
-    tools.any(|tool| tool.cache_control.is_some()) || request.messages.iter().any(in_message)
-}
-
-fn parts(message: &Message) -> impl Iterator<Item = &Part> {
-    match &message.content {
-        Some(Content::Parts(parts)) => parts.as_slice(),
-        Some(Content::Text(_)) | None => &[],
-    }
-    .iter()
-}
-
-fn calls(message: &Message) -> impl Iterator<Item = &ToolCall> {
-    match &message.role {
-        Role::Assistant { tool_calls, .. } => tool_calls.as_slice(),
-        Role::System | Role::User | Role::Tool { .. } => &[],
-    }
-    .iter()
 }

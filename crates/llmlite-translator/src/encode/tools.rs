@@ -1,13 +1,14 @@
 //! The tools of a request and the choice among them.
 
 use llmlite_openai::ChatRequest;
-use llmlite_openai::chat::message::{Message, Role};
-use llmlite_openai::chat::tool::{Function, Tool as OpenAiTool, ToolChoice as Choice, ToolKind};
+use llmlite_openai::chat::tool::ToolChoice as Choice;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::collections::HashSet;
 
-use super::{Notes, names, schema};
+use super::closed::{self, Room};
+use super::offers::{self, Kind, Offer, Offers};
+use super::{Notes, cache, calls, custom, names, schema};
 use crate::claude::request::{Tool, ToolChoice, ToolMode};
 use crate::error::EncodeError;
 use crate::model::Model;
@@ -19,128 +20,118 @@ pub(super) struct Tools<'a> {
     pub(super) choice: Option<ToolChoice<'a>>,
     /// Pairs of Claude's and the client's name, for those that differ.
     pub(super) renamed: Vec<(String, String)>,
+    /// Claude's names of the tools whose input is plain text.
+    pub(super) custom: Vec<String>,
+    /// Whether they came as `functions`.
+    pub(super) legacy: bool,
 }
 
 /// Translates tools and tool choice.
+///
+/// `room` is what Claude still takes of closed schemas.
 pub(super) fn encode<'a>(
-    request: &'a ChatRequest,
+    request: &'a ChatRequest<'a>,
     model: &Model,
+    room: &mut Room,
     notes: &mut Notes,
 ) -> Result<Tools<'a>, EncodeError> {
-    let offered = request.tools.as_deref().unwrap_or_default();
-    if offered.is_empty() {
-        return without_offer(request);
+    let offers = offers::read(request, notes)?;
+    if offers.list.is_empty() {
+        return without_offer(request, &offers);
     }
-    let functions = functions(offered)?;
-    if functions
-        .iter()
-        .any(|function| function.strict == Some(true))
-    {
-        notes.ignore("tools[].function.strict");
-    }
-    let mut mode = mode(request.tool_choice.as_ref(), &functions)?;
+    let mut mode = mode(&offers)?;
     if !model.forced_tool && matches!(mode, Some(ToolMode::Any | ToolMode::Tool { .. })) {
         mode = Some(ToolMode::Auto);
-        notes.adjust("tool_choice");
+        notes.adjust(offers.choice_field);
     }
-    if matches!(mode, Some(ToolMode::None)) && called(&request.messages).next().is_none() {
+    if matches!(mode, Some(ToolMode::None)) && calls::called(&request.messages).next().is_none() {
         return Ok(Tools::default());
     }
-    let allowed: Option<HashSet<&str>> = match &request.tool_choice {
-        Some(Choice::Allowed { names, .. }) => Some(names.iter().map(String::as_str).collect()),
+    let allowed = allowed(&offers);
+    let is_allowed = |name: &str| allowed.as_ref().is_none_or(|names| names.contains(name));
+    let mut tools = Vec::with_capacity(offers.list.len());
+    for offer in offers.list.iter().filter(|offer| is_allowed(offer.name)) {
+        tools.push(tool(offer, model, room, notes)?);
+    }
+    let parallel = match offers.legacy {
+        true => Some(false),
+        false => request.parallel_tool_calls,
+    };
+    let custom = offers.list.iter().filter_map(|offer| match offer.kind {
+        Kind::Custom(_) => Some(names::tool_name(offer.name).into_owned()),
+        Kind::Function(_) => None,
+    });
+    Ok(Tools {
+        tools,
+        choice: choice(mode, parallel),
+        renamed: offers.list.iter().filter_map(renamed).collect(),
+        custom: custom.collect(),
+        legacy: offers.legacy,
+    })
+}
+
+/// The names of the tools that may be called, if not all of them.
+fn allowed<'a>(offers: &Offers<'a>) -> Option<HashSet<&'a str>> {
+    match offers.choice {
+        Some(Choice::Allowed { names, .. }) => Some(names.iter().map(AsRef::as_ref).collect()),
         None | Some(Choice::Auto | Choice::None | Choice::Required | Choice::Function { .. }) => {
             None
         }
-    };
-    let is_allowed = |name: &str| allowed.as_ref().is_none_or(|names| names.contains(name));
-    let mut tools = Vec::with_capacity(functions.len());
-    // There is one function for each tool, so that this is the index in the client's list.
-    for (index, function) in functions.iter().enumerate() {
-        if is_allowed(&function.name) {
-            tools.push(tool(function, index, notes)?);
-        }
     }
-    Ok(Tools {
-        tools,
-        choice: choice(mode, request.parallel_tool_calls),
-        renamed: functions
-            .iter()
-            .filter_map(|function| renamed(&function.name))
-            .collect(),
-    })
 }
 
 /// Tools for a request that offers none: Claude wants those that the history calls to be there,
 /// but must not call them again.
-fn without_offer(request: &ChatRequest) -> Result<Tools<'_>, EncodeError> {
-    match &request.tool_choice {
-        None | Some(Choice::Auto | Choice::None) => {}
-        Some(_) => return Err(EncodeError::ToolChoiceWithoutTools),
+fn without_offer<'a>(
+    request: &'a ChatRequest<'a>,
+    offers: &Offers<'a>,
+) -> Result<Tools<'a>, EncodeError> {
+    match (offers.choice, &offers.hosted) {
+        (None | Some(Choice::Auto | Choice::None), _) => {}
+        (Some(_), Some((param, kind))) => {
+            return Err(EncodeError::UnsupportedTool {
+                param: param.clone(),
+                kind: (*kind).to_owned(),
+            });
+        }
+        (Some(_), None) => {
+            return Err(EncodeError::ToolChoiceWithoutTools {
+                param: offers.choice_field,
+            });
+        }
     }
     let mut seen = HashSet::new();
-    let tools: Vec<Tool<'_>> = called(&request.messages)
+    let tools: Vec<Tool<'a>> = calls::called(&request.messages)
         .map(names::tool_name)
         .filter(|name| seen.insert(name.clone()))
         .map(|name| Tool {
             name,
             description: None,
             input_schema: Cow::Owned(raw(r#"{"type":"object"}"#)),
+            strict: false,
+            cache_control: None,
         })
         .collect();
     if tools.is_empty() {
         return Ok(Tools::default());
     }
-    let choice = choice(Some(ToolMode::None), None);
     Ok(Tools {
         tools,
-        choice,
-        renamed: Vec::new(),
+        choice: choice(Some(ToolMode::None), None),
+        ..Tools::default()
     })
 }
 
-/// The offered functions, one for each tool; their names are there and unique.
-fn functions(offered: &[OpenAiTool]) -> Result<Vec<&Function>, EncodeError> {
-    let mut functions = Vec::with_capacity(offered.len());
-    let mut seen = HashSet::with_capacity(offered.len());
-    for (index, tool) in offered.iter().enumerate() {
-        let function = match &tool.kind {
-            ToolKind::Function(function) => function,
-            ToolKind::Other { kind } => {
-                let param = format!("tools[{index}].type");
-                return Err(EncodeError::UnsupportedTool {
-                    param,
-                    kind: kind.clone(),
-                });
-            }
-        };
-        let param = || format!("tools[{index}].function.name");
-        if function.name.is_empty() {
-            return Err(EncodeError::UnnamedTool { param: param() });
-        }
-        if !seen.insert(names::tool_name(&function.name)) {
-            let name = function.name.clone();
-            return Err(EncodeError::DuplicateTool {
-                param: param(),
-                name,
-            });
-        }
-        functions.push(function);
-    }
-    Ok(functions)
-}
-
-fn mode<'a>(
-    choice: Option<&'a Choice>,
-    functions: &[&Function],
-) -> Result<Option<ToolMode<'a>>, EncodeError> {
-    let offered: HashSet<&str> = functions.iter().map(|offer| offer.name.as_str()).collect();
+fn mode<'a>(offers: &Offers<'a>) -> Result<Option<ToolMode<'a>>, EncodeError> {
+    let offered: HashSet<&str> = offers.list.iter().map(|offer| offer.name).collect();
     let known = |name: &str| match offered.contains(name) {
         true => Ok(()),
         false => Err(EncodeError::UnknownToolChoice {
+            param: offers.choice_field,
             name: name.to_owned(),
         }),
     };
-    Ok(match choice {
+    Ok(match offers.choice {
         Some(Choice::None) => Some(ToolMode::None),
         Some(Choice::Required) => Some(ToolMode::Any),
         Some(Choice::Function { name }) => {
@@ -150,7 +141,9 @@ fn mode<'a>(
             })
         }
         Some(Choice::Allowed { names, .. }) if names.is_empty() => {
-            return Err(EncodeError::ToolChoiceWithoutTools);
+            return Err(EncodeError::ToolChoiceWithoutTools {
+                param: offers.choice_field,
+            });
         }
         Some(Choice::Allowed { required, names }) => {
             names.iter().try_for_each(|name| known(name))?;
@@ -177,35 +170,55 @@ fn choice(mode: Option<ToolMode<'_>>, parallel: Option<bool>) -> Option<ToolChoi
 }
 
 fn tool<'a>(
-    function: &'a Function,
-    index: usize,
+    offer: &Offer<'a>,
+    model: &Model,
+    room: &mut Room,
     notes: &mut Notes,
 ) -> Result<Tool<'a>, EncodeError> {
-    let param = || format!("tools[{index}].function.parameters");
-    let input_schema = schema::of_arguments(function.parameters.as_deref(), &param, notes)?;
+    let (input_schema, strict) = match offer.kind {
+        Kind::Custom(tool) => (Cow::Owned(custom::schema(tool, notes)), false),
+        Kind::Function(function) => {
+            let param = || offer.path(offer.schema_field);
+            let wanted = function.strict == Some(true);
+            let open = schema::of_arguments(function.parameters, &param, notes)?;
+            match strict(function.parameters.filter(|_| wanted), model, room) {
+                Some(closed) => (closed, true),
+                None => {
+                    if wanted {
+                        notes.ignore("tools[].function.strict");
+                    }
+                    (open, false)
+                }
+            }
+        }
+    };
     Ok(Tool {
-        name: names::tool_name(&function.name),
-        description: function
+        name: names::tool_name(offer.name),
+        description: offer
             .description
-            .as_deref()
-            .filter(|text| !text.trim().is_empty()),
+            .filter(|text| !text.trim().is_empty())
+            .map(Cow::Borrowed),
         input_schema,
+        strict,
+        cache_control: offer.point.map(cache::point),
     })
 }
 
-/// The names of all tools that the history calls, in order.
-fn called(messages: &[Message]) -> impl Iterator<Item = &str> {
-    let calls = messages.iter().filter_map(|message| match &message.role {
-        Role::Assistant { tool_calls, .. } => Some(tool_calls),
-        Role::System | Role::User | Role::Tool { .. } => None,
-    });
-    calls.flatten().map(|call| call.function.name.as_str())
+/// The schema that arguments follow without exception, if the model takes one like it.
+fn strict<'a>(
+    parameters: Option<&'a RawValue>,
+    model: &Model,
+    room: &mut Room,
+) -> Option<Cow<'a, RawValue>> {
+    let parameters = parameters.filter(|_| model.strict_tools)?;
+    let closed = closed::close(parameters).ok()?;
+    room.take_tool(&closed).then_some(closed.schema)
 }
 
-fn renamed(name: &str) -> Option<(String, String)> {
-    match names::tool_name(name) {
+fn renamed(offer: &Offer<'_>) -> Option<(String, String)> {
+    match names::tool_name(offer.name) {
         Cow::Borrowed(_) => None,
-        Cow::Owned(mapped) => Some((mapped, name.to_owned())),
+        Cow::Owned(mapped) => Some((mapped, offer.name.to_owned())),
     }
 }
 

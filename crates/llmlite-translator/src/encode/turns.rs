@@ -4,13 +4,16 @@
 //! one user turn right after the calls.
 //! Neighbours of one role are joined block by block, never by gluing texts together.
 
-use llmlite_openai::chat::message::{Message, Role as Speaker};
-use llmlite_openai::chat::tool::ToolCall;
-use std::borrow::Cow;
+use llmlite_openai::ChatRequest;
+use llmlite_openai::chat::message::{Assistant, Content, Message, Role as Speaker};
+use std::collections::HashSet;
 
-use super::blocks;
-use super::calls::{self, Answered, Ids, Made};
-use crate::claude::request::{Block, Role, Turn};
+use super::Notes;
+use super::blocks::{self, By, Path, Reader, Said};
+use super::cache;
+use super::calls::{Call, Key};
+use super::drafts::Drafts;
+use crate::claude::request::{Block, Turn};
 use crate::error::EncodeError;
 use crate::model::Model;
 
@@ -24,219 +27,192 @@ pub(super) struct Conversation<'a> {
 
 /// Translates the messages.
 pub(super) fn encode<'a>(
-    messages: &'a [Message],
+    request: &'a ChatRequest<'a>,
     model: &Model,
+    notes: &mut Notes,
 ) -> Result<Conversation<'a>, EncodeError> {
     let mut builder = Builder {
-        reader: blocks::Reader::new(model),
+        reader: Reader::new(request, model),
+        notes,
+        field: request.messages_field,
         system: Vec::new(),
-        drafts: Vec::new(),
-        blank: None,
-        answer: None,
+        thoughts: Vec::new(),
+        drafts: Drafts::new(model),
     };
-    for (index, message) in messages.iter().enumerate() {
-        builder.message(index, message)?;
+    if let Some(instructions) = &request.instructions {
+        builder.instructions(instructions)?;
     }
-    if !messages
-        .iter()
-        .any(|message| matches!(message.role, Speaker::User | Speaker::Tool { .. }))
-    {
+    let mut any_from_user = false;
+    for (index, message) in request.messages.iter().enumerate() {
+        builder.message(index, message)?;
+        any_from_user |= !matches!(message.role, Speaker::System | Speaker::Assistant(_));
+    }
+    if !any_from_user {
         return Err(EncodeError::NoUserMessage);
     }
-    builder.finish(model)
-}
-
-/// A draft of a turn, in which results and calls are still apart from the rest.
-#[derive(Debug)]
-enum Draft<'a> {
-    User {
-        results: Vec<Answered<'a>>,
-        rest: Vec<Block<'a>>,
-    },
-    Assistant {
-        text: Vec<Block<'a>>,
-        calls: Vec<&'a ToolCall>,
-    },
+    Ok(Conversation {
+        system: builder.system,
+        turns: builder
+            .drafts
+            .finish(request.messages_field, builder.notes)?,
+        images: builder.reader.images(),
+    })
 }
 
 #[derive(Debug)]
-struct Builder<'a> {
-    reader: blocks::Reader,
+struct Builder<'a, 'n> {
+    reader: Reader,
+    notes: &'n mut Notes,
+    /// The field that holds the messages.
+    field: &'static str,
     system: Vec<Block<'a>>,
-    drafts: Vec<Draft<'a>>,
-    /// The user's message that should have begun a turn but has nothing in it, until another does.
-    blank: Option<usize>,
-    /// The model's last message that has something in it.
-    answer: Option<usize>,
+    /// Thoughts of a message that has nothing else: they belong to the next, or nowhere.
+    thoughts: Vec<Block<'a>>,
+    drafts: Drafts<'a>,
 }
 
-impl<'a> Builder<'a> {
-    fn message(&mut self, index: usize, message: &'a Message) -> Result<(), EncodeError> {
-        let content = message.content.as_ref();
+impl<'a> Builder<'a, '_> {
+    /// Instructions that stand beside the conversation.
+    fn instructions(&mut self, content: &'a Content<'a>) -> Result<(), EncodeError> {
+        let path = || "system".to_owned();
+        let said = self
+            .reader
+            .read(Some(content), By::System, &path, self.notes)?;
+        self.system.extend(said.blocks);
+        Ok(())
+    }
+
+    fn message(&mut self, index: usize, message: &'a Message<'a>) -> Result<(), EncodeError> {
+        self.note_name(message);
+        let field = self.field;
+        let path = || format!("{field}[{index}].content");
         match &message.role {
             Speaker::User => {
-                let blocks = self.reader.user(content, index)?;
-                if blocks.is_empty() && !matches!(self.drafts.last(), Some(Draft::User { .. })) {
-                    self.blank = Some(index);
-                }
-                self.user(Vec::new(), blocks);
+                let said = self.read(message, By::User, &path)?;
+                self.thoughts.clear();
+                self.drafts.user(index, said.results, said.blocks);
             }
             Speaker::Tool { tool_call_id } => {
-                let content = self.reader.result(content, index)?;
-                self.user(
-                    vec![Answered {
-                        message: index,
-                        id: tool_call_id,
-                        content,
-                    }],
-                    Vec::new(),
-                );
+                // The item of OpenAI's newer API has it in another field.
+                let path = || match field {
+                    "input" => format!("input[{index}].output"),
+                    _ => path(),
+                };
+                self.result(index, message, Key::Id(tool_call_id), &path)?;
             }
-            Speaker::Assistant {
-                refusal,
-                tool_calls,
-            } => {
-                let text = self.reader.assistant(content, refusal.as_deref(), index)?;
-                if !text.is_empty() || !tool_calls.is_empty() {
-                    self.answer = Some(index);
-                    self.assistant(text, tool_calls);
-                }
+            Speaker::Function { name } => self.result(index, message, Key::Name(name), &path)?,
+            Speaker::Assistant(assistant) => {
+                let said = self.assistant(message, assistant, &path)?;
+                self.drafts.assistant(said.blocks, said.calls);
             }
             Speaker::System => {
-                let text = self.reader.system(content, index)?;
-                self.instruction(text);
+                let said = self.read(message, By::System, &path)?;
+                if self.drafts.has_answer() {
+                    self.drafts.instruction(said.blocks);
+                } else {
+                    self.system.extend(said.blocks);
+                }
             }
         }
         Ok(())
     }
 
-    /// Instructions before the first answer belong to the system prompt; later ones stay where
-    /// they are, marked, because moving them to the front would change the cached prefix.
-    fn instruction(&mut self, text: Vec<Block<'a>>) {
-        if self.answer.is_none() {
-            self.system.extend(text);
-            return;
+    fn note_name(&mut self, message: &Message<'_>) {
+        let is_speakers = match message.role {
+            Speaker::System | Speaker::User => true,
+            // An item of OpenAI's newer API has the called tool's name there.
+            Speaker::Assistant(_) | Speaker::Tool { .. } => self.field != "input",
+            Speaker::Function { .. } => false,
+        };
+        if message.name.is_some() && is_speakers {
+            self.notes.ignore_harmless("messages[].name");
         }
-        let marked = text.into_iter().map(|block| match block {
-            Block::Text { text } => Block::Text {
-                text: Cow::Owned(format!("<system_message>\n{text}\n</system_message>")),
-            },
-            other => other,
-        });
-        self.user(Vec::new(), marked.collect());
     }
 
-    fn user(&mut self, new_results: Vec<Answered<'a>>, blocks: Vec<Block<'a>>) {
-        if new_results.is_empty() && blocks.is_empty() {
-            return;
+    fn read(
+        &mut self,
+        message: &'a Message<'a>,
+        by: By,
+        path: Path<'_>,
+    ) -> Result<Said<'a>, EncodeError> {
+        let content = message.content.as_ref();
+        let mut said = self.reader.read(content, by, path, self.notes)?;
+        said.end(message.cache_control.map(cache::point));
+        Ok(said)
+    }
+
+    /// What a tool gave: the message's content, or the results that some clients put in there as
+    /// blocks of Anthropic's.
+    fn result(
+        &mut self,
+        index: usize,
+        message: &'a Message<'a>,
+        key: Key<'a>,
+        path: Path<'_>,
+    ) -> Result<(), EncodeError> {
+        let said = self.read(message, By::Tool, path)?;
+        let mut results = said.results;
+        if results.is_empty() || !said.blocks.is_empty() {
+            let mut result = blocks::answered(key, said.blocks, false);
+            result.point = result.point.or(message.cache_control.map(cache::point));
+            results.push(result);
         }
-        self.blank = None;
-        match self.drafts.last_mut() {
-            Some(Draft::User { results, rest }) => {
-                results.extend(new_results);
-                rest.extend(blocks);
+        self.thoughts.clear();
+        self.drafts.user(index, results, Vec::new());
+        Ok(())
+    }
+
+    /// What the model said: thoughts, text and calls.
+    ///
+    /// Thoughts come first, as Claude gave them, unless the client tells their place among blocks.
+    fn assistant(
+        &mut self,
+        message: &'a Message<'a>,
+        assistant: &'a Assistant<'a>,
+        path: Path<'_>,
+    ) -> Result<Said<'a>, EncodeError> {
+        if assistant.unsigned_reasoning {
+            self.notes.ignore_harmless("messages[].reasoning_content");
+        }
+        let content = message.content.as_ref();
+        let said = self.reader.read(content, By::Assistant, path, self.notes)?;
+        let mut all = Said {
+            blocks: std::mem::take(&mut self.thoughts),
+            calls: calls(assistant, said.calls),
+            results: Vec::new(),
+        };
+        if !said.blocks.iter().any(blocks::is_thought) {
+            for thought in &assistant.thoughts {
+                all.blocks.extend(self.reader.thought(thought, self.notes));
             }
-            Some(Draft::Assistant { .. }) | None => self.drafts.push(Draft::User {
-                results: new_results,
-                rest: blocks,
-            }),
         }
-    }
-
-    fn assistant(&mut self, blocks: Vec<Block<'a>>, new_calls: &'a [ToolCall]) {
-        match self.drafts.last_mut() {
-            Some(Draft::Assistant { text, calls }) => {
-                text.extend(blocks);
-                calls.extend(new_calls);
-            }
-            Some(Draft::User { .. }) | None => self.drafts.push(Draft::Assistant {
-                text: blocks,
-                calls: new_calls.iter().collect(),
-            }),
+        all.blocks.extend(said.blocks);
+        let refusal = assistant.refusal.as_deref();
+        all.blocks.extend(refusal.and_then(blocks::text));
+        if all.calls.is_empty() {
+            // Claude refuses a turn that ends with a thought.
+            let end = all
+                .blocks
+                .iter()
+                .rposition(|block| !blocks::is_thought(block));
+            let loose = all.blocks.split_off(end.map_or(0, |end| end + 1));
+            self.thoughts = if end.is_none() { loose } else { Vec::new() };
         }
-    }
-
-    fn finish(self, model: &Model) -> Result<Conversation<'a>, EncodeError> {
-        self.refuse_blank_end()?;
-        let mut ids = Ids::default();
-        let mut turns = Vec::with_capacity(self.drafts.len() + 1);
-        if matches!(self.drafts.first(), Some(Draft::Assistant { .. })) {
-            turns.push(user_turn(vec![Block::Text {
-                text: Cow::Borrowed("."),
-            }]));
-        }
-        let mut open: Vec<Made<'a>> = Vec::new();
-        for draft in self.drafts {
-            match draft {
-                Draft::Assistant { text, calls } => {
-                    open = ids.give(calls);
-                    turns.push(assistant_turn(text, &open));
-                }
-                Draft::User { results, rest } => {
-                    let mut content = calls::results(std::mem::take(&mut open), results)?;
-                    content.extend(rest);
-                    turns.push(user_turn(content));
-                }
-            }
-        }
-        if !open.is_empty() {
-            turns.push(user_turn(calls::results(open, Vec::new())?));
-        }
-        end_with_user_or_prefill(&mut turns, model, self.answer)?;
-        Ok(Conversation {
-            system: self.system,
-            turns,
-            images: self.reader.images(),
-        })
-    }
-
-    /// Without this check a blank last message of the user would vanish and the model would go on
-    /// with its own last words.
-    fn refuse_blank_end(&self) -> Result<(), EncodeError> {
-        match self.blank {
-            Some(index) => Err(EncodeError::BlankLastMessage {
-                param: format!("messages[{index}].content"),
-            }),
-            None if self.drafts.is_empty() => Err(EncodeError::NoUserMessage),
-            None => Ok(()),
-        }
+        all.end(message.cache_control.map(cache::point));
+        Ok(all)
     }
 }
 
-fn user_turn(content: Vec<Block<'_>>) -> Turn<'_> {
-    Turn {
-        role: Role::User,
-        content,
+/// All calls of a message, which some clients tell in two forms at once.
+fn calls<'a>(assistant: &'a Assistant<'a>, mut parts: Vec<Call<'a>>) -> Vec<Call<'a>> {
+    let mut calls: Vec<Call<'a>> = assistant.tool_calls.iter().map(Call::of).collect();
+    if !calls.is_empty() && !parts.is_empty() {
+        let told: HashSet<Key<'a>> = calls.iter().map(|call| call.key).collect();
+        parts.retain(|call| !told.contains(&call.key));
     }
-}
-
-/// Text first: OpenAI has no order between text and calls, and Claude wants this one.
-fn assistant_turn<'a>(text: Vec<Block<'a>>, calls: &[Made<'a>]) -> Turn<'a> {
-    let mut content = text;
-    content.extend(calls::uses(calls));
-    Turn {
-        role: Role::Assistant,
-        content,
+    calls.append(&mut parts);
+    if calls.is_empty() {
+        calls.extend(assistant.function_call.as_ref().map(Call::legacy));
     }
-}
-
-/// Lets the model continue an answer that the client began, where it can; Claude refuses blanks
-/// at the end of it.
-fn end_with_user_or_prefill(
-    turns: &mut [Turn<'_>],
-    model: &Model,
-    answer: Option<usize>,
-) -> Result<(), EncodeError> {
-    let Some(turn) = turns.last_mut().filter(|turn| turn.role == Role::Assistant) else {
-        return Ok(());
-    };
-    if !model.prefill {
-        return Err(EncodeError::PrefillUnsupported {
-            param: format!("messages[{}]", answer.unwrap_or_default()),
-        });
-    }
-    if let Some(Block::Text { text }) = turn.content.last_mut() {
-        *text = Cow::Owned(text.trim_end().to_owned());
-    }
-    Ok(())
+    calls
 }

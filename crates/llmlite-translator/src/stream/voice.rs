@@ -1,13 +1,12 @@
 //! The chunks themselves: what they all carry, and the one that comes first.
 
 use llmlite_openai::ChatChunk;
-use llmlite_openai::chat::chunk::{
-    ChunkChoice, ChunkTag, ChunkUsage, Delta, FunctionDelta, ToolCallDelta,
-};
+use llmlite_openai::chat::chunk::{ChunkChoice, ChunkTag, ChunkUsage, Delta};
 use llmlite_openai::chat::response::{AssistantTag, FinishReason};
-use llmlite_openai::chat::tool::FunctionTag;
+use llmlite_openai::chat::tool_call::{CallTag, CustomDelta, FunctionDelta, ToolCallDelta};
 use llmlite_openai::usage::CompletionUsage;
 
+use crate::decode::piece::{Form, Listener, Piece};
 use crate::reply::Stamp;
 
 /// Makes the chunks of one answer.
@@ -16,6 +15,12 @@ pub(super) struct Voice {
     stamp: Stamp,
     include_usage: bool,
     begun: bool,
+}
+
+/// A voice and who it speaks to.
+pub(super) struct Speaking<'a> {
+    voice: &'a mut Voice,
+    out: &'a mut Vec<ChatChunk>,
 }
 
 impl Voice {
@@ -27,8 +32,13 @@ impl Voice {
         }
     }
 
+    /// A listener that gives what it hears to `out`.
+    pub(super) fn to<'a>(&'a mut self, out: &'a mut Vec<ChatChunk>) -> Speaking<'a> {
+        Speaking { voice: self, out }
+    }
+
     /// Gives a piece of the answer, after the chunk with the role if it is the first.
-    pub(super) fn speak(&mut self, out: &mut Vec<ChatChunk>, delta: Delta) {
+    fn speak(&mut self, out: &mut Vec<ChatChunk>, delta: Delta) {
         self.begin(out);
         out.push(self.choice(delta, None));
     }
@@ -92,50 +102,59 @@ impl Voice {
     }
 }
 
-pub(super) fn content(text: String) -> Delta {
-    Delta {
-        content: Some(text),
-        ..Delta::default()
+impl Listener for Speaking<'_> {
+    fn hear(&mut self, piece: Piece) {
+        self.voice.speak(self.out, delta(piece));
     }
 }
 
-pub(super) fn reasoning(text: String) -> Delta {
-    Delta {
-        reasoning_content: Some(text),
-        ..Delta::default()
+fn delta(piece: Piece) -> Delta {
+    let mut delta = Delta::default();
+    match piece {
+        Piece::Content(text) => delta.content = Some(text),
+        Piece::Thinking(text) => delta.reasoning_content = Some(text),
+        Piece::Thought(detail) => delta.reasoning_details = vec![detail],
+        Piece::Refusal(text) => delta.refusal = Some(text),
+        Piece::Call {
+            index,
+            form,
+            id,
+            name,
+        } => {
+            let call = ToolCallDelta {
+                index,
+                id: Some(id),
+                ..ToolCallDelta::default()
+            };
+            put(&mut delta, call, form, Some(name), String::new());
+        }
+        Piece::Arguments { index, form, text } => {
+            let call = ToolCallDelta {
+                index,
+                ..ToolCallDelta::default()
+            };
+            put(&mut delta, call, form, None, text);
+        }
     }
+    delta
 }
 
-/// The first piece of the call number `index`.
-pub(super) fn call(index: u32, id: String, name: String) -> Delta {
-    tool_call(ToolCallDelta {
-        index,
-        id: Some(id),
-        r#type: Some(FunctionTag::Function),
-        function: FunctionDelta {
-            name: Some(name),
-            arguments: String::new(),
+/// Puts a piece of a call where the client looks for it; the first piece has the name.
+fn put(delta: &mut Delta, call: ToolCallDelta, form: Form, name: Option<String>, text: String) {
+    let is_first = name.is_some();
+    let function = |name, arguments| Some(FunctionDelta { name, arguments });
+    let call = match form {
+        Form::Legacy => return delta.function_call = function(name, text),
+        Form::Function => ToolCallDelta {
+            r#type: is_first.then_some(CallTag::Function),
+            function: function(name, text),
+            ..call
         },
-    })
-}
-
-/// A later piece of the call number `index`.
-pub(super) fn arguments(index: u32, arguments: String) -> Delta {
-    let function = FunctionDelta {
-        name: None,
-        arguments,
+        Form::Custom => ToolCallDelta {
+            r#type: is_first.then_some(CallTag::Custom),
+            custom: Some(CustomDelta { name, input: text }),
+            ..call
+        },
     };
-    tool_call(ToolCallDelta {
-        index,
-        id: None,
-        r#type: None,
-        function,
-    })
-}
-
-fn tool_call(piece: ToolCallDelta) -> Delta {
-    Delta {
-        tool_calls: vec![piece],
-        ..Delta::default()
-    }
+    delta.tool_calls = vec![call];
 }
