@@ -1,4 +1,4 @@
-//! The project's own commands: `cargo xtask dev`, `test`, `deps`, `clients`, `sim`, `bless`, `bench`.
+//! The project's own commands: `cargo xtask dev`, `test`, `deps`, `clients`, `sim`, `bless`, `fuzz`, `bench`.
 //!
 //! `dev` and `test` are the two that people need; the others are steps of theirs, or maintenance.
 
@@ -11,14 +11,15 @@
 mod clients;
 mod deps;
 mod dev;
+mod fuzz;
 mod packages;
 mod process;
 mod test;
 mod workspace;
 
 use std::{
-    io,
-    process::{Command, ExitCode},
+    fs, io,
+    process::{Command, ExitCode, Stdio},
 };
 
 use clap::{Parser, Subcommand};
@@ -54,11 +55,15 @@ enum Task {
     },
     /// Rewrite the golden files from what the code does now; review the difference with git.
     Bless,
+    /// Throw bytes at the translator until something breaks.
+    Fuzz(fuzz::Args),
     /// Measure what a request costs, beside two yardsticks.
     Bench {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
     },
+    /// Measure what translation costs, beside reading and writing the same JSON.
+    BenchTranslator,
 }
 
 fn main() -> ExitCode {
@@ -69,7 +74,9 @@ fn main() -> ExitCode {
         Task::Clients => clients::run(),
         Task::Sim { args } => sim(&args),
         Task::Bless => bless(),
+        Task::Fuzz(args) => fuzz::run(&args),
         Task::Bench { args } => bench(&args),
+        Task::BenchTranslator => bench_translator(),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -98,10 +105,12 @@ fn bless() -> io::Result<()> {
                 "llmlite-translator",
                 "--test",
                 "golden",
+                "--test",
+                "conformance",
             ])
             .env("LLMLITE_BLESS", "1"),
     )?;
-    println!("the golden files are rewritten; review them with git diff");
+    println!("the golden files and docs/conformance.md are rewritten; review them with git diff");
     Ok(())
 }
 
@@ -118,6 +127,30 @@ fn bench(args: &[String]) -> io::Result<()> {
     ]))?;
     let program = workspace::target()?.join("release/llmlite-bench");
     process::run(Command::new(program).args(args).current_dir(root()))
+}
+
+/// Counts and clocks apart, because counting takes time.
+fn bench_translator() -> io::Result<()> {
+    let bench = |name: &str| {
+        let mut cargo = workspace::cargo();
+        cargo.args([
+            "bench",
+            "--quiet",
+            "-p",
+            "llmlite-translator",
+            "--bench",
+            name,
+            "--",
+        ]);
+        cargo
+    };
+    let counted = bench("allocations").stderr(Stdio::inherit()).output()?;
+    if !counted.status.success() {
+        return Err(io::Error::other(format!("allocations: {}", counted.status)));
+    }
+    let file = workspace::target()?.join("allocations.tsv");
+    fs::write(&file, counted.stdout)?;
+    process::run(bench("translate").arg(file))
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use std::{
 };
 
 use crate::{
-    clients, deps,
+    clients, deps, fuzz,
     process::{run as execute, succeeds},
     workspace::cargo,
 };
@@ -32,6 +32,7 @@ const FULL: &[Step] = &[
     ("build", build),
     ("tests", tests),
     ("documentation tests", doc_tests),
+    ("fuzzing the translator", fuzz::briefly),
 ];
 
 /// Runs the steps and stops at the first that fails.
@@ -57,7 +58,8 @@ pub(crate) fn run(fast: bool) -> io::Result<()> {
 }
 
 fn formatting() -> io::Result<()> {
-    execute(cargo().args(["fmt", "--all", "--check"]))
+    execute(cargo().args(["fmt", "--all", "--check"]))?;
+    execute(cargo().args(["fmt", "--check", "--manifest-path", fuzz::MANIFEST]))
 }
 
 fn lints() -> io::Result<()> {

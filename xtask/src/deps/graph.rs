@@ -9,13 +9,16 @@ use serde_json::Value;
 
 /// The packages of the workspace and all they depend on at run time.
 ///
-/// Development and build dependencies are left out: they are in no binary.
+/// Development and build dependencies are left out, because they are in no binary; only the names of
+/// the former are kept.
 #[derive(Debug, Default)]
 pub(crate) struct Graph {
     /// The packages of the workspace, by name.
     pub(crate) members: BTreeSet<String>,
     names: BTreeMap<String, String>,
     edges: BTreeMap<String, Vec<String>>,
+    /// What a package needs to build its tests, examples and benchmarks.
+    for_tests: BTreeMap<String, Vec<String>>,
     ids: BTreeMap<String, String>,
 }
 
@@ -38,18 +41,19 @@ impl Graph {
             graph.ids.insert(name, id);
         }
         for node in array(metadata, "/resolve/nodes")? {
-            let mut leans_on = Vec::new();
+            let (mut leans_on, mut for_tests) = (Vec::new(), Vec::new());
             for dependency in array(node, "/deps")? {
-                // A normal dependency has no kind.
-                let kinds = array(dependency, "/dep_kinds")?;
-                if kinds
-                    .iter()
-                    .any(|kind| kind.get("kind").is_none_or(Value::is_null))
-                {
-                    leans_on.push(text(dependency, "/pkg")?);
+                for kind in array(dependency, "/dep_kinds")? {
+                    match kind.get("kind").and_then(Value::as_str) {
+                        // A normal dependency has no kind.
+                        None => leans_on.push(text(dependency, "/pkg")?),
+                        Some("dev") => for_tests.push(text(dependency, "/pkg")?),
+                        Some(_) => {}
+                    }
                 }
             }
             graph.edges.insert(text(node, "/id")?, leans_on);
+            graph.for_tests.insert(text(node, "/id")?, for_tests);
         }
         Ok(graph)
     }
@@ -68,8 +72,22 @@ impl Graph {
         let Some(start) = self.ids.get(member) else {
             return Vec::new();
         };
-        let mut seen = BTreeSet::from([start.clone()]);
-        let mut queue = VecDeque::from([vec![start.clone()]]);
+        self.walk(vec![vec![start.clone()]])
+    }
+
+    /// The same, from what the package's tests, examples and benchmarks need besides.
+    pub(crate) fn ways_of_tests(&self, member: &str) -> Vec<Vec<String>> {
+        let Some(start) = self.ids.get(member) else {
+            return Vec::new();
+        };
+        let needed = self.for_tests.get(start).map_or(&[][..], Vec::as_slice);
+        let first = needed.iter().map(|id| vec![start.clone(), id.clone()]);
+        self.walk(first.collect())
+    }
+
+    fn walk(&self, first: Vec<Vec<String>>) -> Vec<Vec<String>> {
+        let mut seen: BTreeSet<String> = first.iter().flatten().cloned().collect();
+        let mut queue = VecDeque::from(first);
         let mut ways = Vec::new();
         while let Some(way) = queue.pop_front() {
             let Some(last) = way.last() else { continue };

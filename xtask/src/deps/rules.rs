@@ -10,6 +10,10 @@ pub(crate) const PURE: [&str; 4] = [
     "llmlite-policy",
 ];
 
+/// These keep the bans of their rule in their tests, examples and benchmarks too: whoever takes the
+/// crate over takes those along.
+const PURE_THROUGHOUT: [&str; 2] = ["llmlite-openai", "llmlite-translator"];
+
 /// What one package of the workspace may and must not lean on.
 struct Rule {
     package: &'static str,
@@ -75,6 +79,7 @@ const RULES: &[Rule] = &[
          &["llmlite-core", "llmlite-store", "llmlite-openai", "llmlite-dev-postgres"], &[AWS]),
     tool("llmlite-bedrock-sim",   &["llmlite-http"],
          &[POSTGRES, AWS, CORE, &["llmlite-translator", "llmlite-openai"]]),
+    tool("llmlite-embedding",     &["llmlite-openai", "llmlite-translator"], &[POSTGRES, CORE]),
     tool("llmlite-bench",         &["llmlite-bedrock-sim", "llmlite-dev-postgres"],
          &[POSTGRES, CORE, &["llmlite-translator", "llmlite-edge"]]),
     tool("llmlite-e2e",           &["llmlite-testkit", "llmlite-bedrock-sim", "llmlite-dev-postgres"],
@@ -137,7 +142,11 @@ fn check(rule: &Rule, graph: &Graph, broken: &mut Vec<String>) {
             broken.push(format!("{package} may not use {name}"));
         }
     }
-    for way in graph.ways(package) {
+    let mut ways = graph.ways(package);
+    if PURE_THROUGHOUT.contains(&package) {
+        ways.extend(graph.ways_of_tests(package));
+    }
+    for way in ways {
         let Some(reached) = way.last() else { continue };
         let is_tool = RULES
             .iter()
@@ -225,6 +234,16 @@ mod tests {
     fn what_only_tests_and_build_scripts_use_is_free() {
         check(&[("llmlite-core", "tokio", json!("dev"))], &[]);
         check(&[("llmlite-core", "tokio", json!("build"))], &[]);
+    }
+
+    #[test]
+    #[rustfmt::skip]
+    fn the_tests_of_what_others_embed_are_as_pure_as_the_crate() {
+        check(&[("llmlite-translator", "proptest", json!("dev"))], &[]);
+        check(&[("llmlite-translator", "handy", json!("dev")), ("handy", "hyper-util", Value::Null)],
+              &["llmlite-translator must not reach hyper-util: llmlite-translator -> handy -> hyper-util"]);
+        check(&[("llmlite-openai", "aws-sdk-bedrockruntime", json!("dev"))],
+              &["llmlite-openai must not reach aws-sdk-bedrockruntime: llmlite-openai -> aws-sdk-bedrockruntime"]);
     }
 
     #[test]
