@@ -54,7 +54,7 @@ async fn the_python_package_works() {
         .args(["-B", "-m", "unittest", "-v", "test_openai"])
         .current_dir(source("clients/python"));
     let printed = suite(python, &stack).await;
-    assert!(count(&printed, "Ran ") >= 19, "{printed}");
+    assert!(count(&printed, "Ran ") >= 36, "{printed}");
 }
 
 #[tokio::test]
@@ -65,5 +65,5 @@ async fn the_node_package_works() {
         .arg(source("clients/node/openai.test.mjs"))
         .env("LLMLITE_NODE_MODULES", client_packages("node/node_modules"));
     let printed = suite(node, &stack).await;
-    assert!(count(&printed, "# pass ") >= 12, "{printed}");
+    assert!(count(&printed, "# pass ") >= 16, "{printed}");
 }

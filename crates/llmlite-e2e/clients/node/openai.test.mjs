@@ -130,6 +130,84 @@ test("a picture in a data URL is accepted", async () => {
   assert.ok(answer.choices[0].message.content);
 });
 
+const party = {
+  type: "json_schema",
+  json_schema: {
+    name: "party",
+    strict: true,
+    schema: {
+      $schema: "http://json-schema.org/draft-07/schema#",
+      type: "object",
+      properties: { name: { type: "string", minLength: 1 }, guests: { type: "array", items: { type: "string" } } },
+      required: ["name", "guests"],
+      additionalProperties: false,
+    },
+  },
+};
+
+test("the parse helper gives an object with every kind of model", async () => {
+  for (const able of ["claude-sonnet-4-5", "claude-sonnet-4", "claude-sonnet-5-5"]) {
+    const answer = await client().chat.completions.parse({
+      model: able,
+      messages: [user('[[sim:json {"name":"Tea","guests":["Ada"]}]]')],
+      response_format: party,
+    });
+    assert.deepEqual(JSON.parse(answer.choices[0].message.content), { name: "Tea", guests: ["Ada"] }, able);
+    assert.equal(answer.choices[0].finish_reason, "stop", able);
+  }
+});
+
+test("parallel calls are told apart in a stream", async () => {
+  const stream = client().chat.completions.stream({
+    model,
+    messages: [
+      user('[[sim:parallel]] [[sim:call get_weather {"city":"Rome"}]] [[sim:call get_weather {"city":"Bonn"}]]'),
+    ],
+    tools: [weather],
+  });
+  const [choice] = (await stream.finalChatCompletion()).choices;
+  const cities = choice.message.tool_calls.map((call) => JSON.parse(call.function.arguments).city);
+  assert.deepEqual(cities, ["Rome", "Bonn"]);
+});
+
+test("thoughts are shown and go back with their signatures", async () => {
+  const options = {
+    model: "claude-sonnet-4-5",
+    tools: [weather],
+    reasoning_effort: "low",
+    max_completion_tokens: 8000,
+  };
+  const messages = [user('[[sim:think]] [[sim:call get_weather {"city":"Leeds"}]]')];
+  const first = (await client().chat.completions.create({ ...options, messages })).choices[0].message;
+  assert.ok(first.reasoning_content);
+  assert.ok(first.reasoning_details[0].signature);
+  messages.push(first, { role: "tool", tool_call_id: first.tool_calls[0].id, content: "rain" });
+  const { data, response } = await client()
+    .chat.completions.create({ ...options, messages })
+    .withResponse();
+  assert.equal(response.headers.get("x-llmlite-adjusted"), null);
+  assert.ok(data.choices[0].message.content);
+});
+
+test("a PDF is read, and the second identical call meets the cache", async () => {
+  const pdf = Buffer.from("%PDF-1.4\n1 0 obj<</Type/Catalog>>endobj\n%%EOF").toString("base64");
+  const options = {
+    model: "claude-sonnet-4-5",
+    messages: [
+      { role: "system", content: "Rule of the house: read every page. ".repeat(300) },
+      user([
+        { type: "file", file: { filename: "a.pdf", file_data: `data:application/pdf;base64,${pdf}` } },
+        { type: "text", text: "[[sim:say read]]" },
+      ]),
+    ],
+  };
+  const first = await client().chat.completions.create(options);
+  assert.equal(first.choices[0].message.content, "read");
+  assert.equal(first.usage.prompt_tokens_details.cached_tokens, 0);
+  const second = await client().chat.completions.create(options);
+  assert.ok(second.usage.prompt_tokens_details.cached_tokens > 1024);
+});
+
 test("the models are listed, and one can be asked for", async () => {
   const names = [];
   for await (const entry of client().models.list()) names.push(entry.id);

@@ -12,10 +12,15 @@ import unittest
 import zlib
 
 import openai
+import pydantic
 
 BASE_URL = os.environ["LLMLITE_BASE_URL"]
 KEY = os.environ["LLMLITE_KEY"]
 MODEL = os.environ["LLMLITE_MODEL"]
+# Thinks within a budget, takes schemas and caches prompts.
+ABLE_MODEL = "claude-sonnet-4-5"
+# One for each way to a structured answer: Claude's own, a forced tool, and words.
+SCHEMA_MODELS = [ABLE_MODEL, "claude-sonnet-4", "claude-sonnet-5-5"]
 WEATHER = {
     "type": "function",
     "function": {
@@ -205,6 +210,41 @@ class Tools(unittest.TestCase):
         )
         self.assertEqual(len({c.id for c in calls}), 2)
 
+    def test_parallel_calls_are_told_apart_in_a_stream(self):
+        with client().chat.completions.stream(
+            model=MODEL,
+            messages=[
+                user(
+                    '[[sim:parallel]] [[sim:call get_weather {"city":"Rome"}]] '
+                    '[[sim:call get_weather {"city":"Bonn"}]] [[sim:call get_weather {"city":"Riga"}]]'
+                )
+            ],
+            tools=[WEATHER],
+        ) as stream:
+            chunks = [e.chunk for e in stream if e.type == "chunk"]
+            calls = stream.get_final_completion().choices[0].message.tool_calls
+        self.assertEqual(
+            [json.loads(c.function.arguments)["city"] for c in calls], ["Rome", "Bonn", "Riga"]
+        )
+        deltas = [d for c in chunks for d in c.choices[0].delta.tool_calls or []]
+        self.assertEqual(sorted({d.index for d in deltas}), [0, 1, 2])
+        self.assertEqual(len([d for d in deltas if d.id]), 3)
+
+    def test_a_custom_tool_takes_plain_text(self):
+        text = 'print("hi")\n\tdone \u00e9 \U0001f600'
+        packed = base64.urlsafe_b64encode(json.dumps({"input": text}).encode()).decode().rstrip("=")
+        options = {
+            "model": MODEL,
+            "messages": [user(f"[[sim:call run_code b64:{packed}]]")],
+            "tools": [{"type": "custom", "custom": {"name": "run_code", "description": "Runs it."}}],
+        }
+        call = client().chat.completions.create(**options).choices[0].message.tool_calls[0]
+        self.assertEqual(call.type, "custom")
+        self.assertEqual((call.custom.name, call.custom.input), ("run_code", text))
+        pieces = client().chat.completions.create(stream=True, **options)
+        deltas = [d for p in pieces for d in p.choices[0].delta.tool_calls or []]
+        self.assertEqual("".join(d.model_extra["custom"].get("input", "") for d in deltas), text)
+
     def test_a_forced_tool_is_called(self):
         answer = client().chat.completions.create(
             model=MODEL,
@@ -213,6 +253,240 @@ class Tools(unittest.TestCase):
             tool_choice={"type": "function", "function": {"name": "get_weather"}},
         )
         self.assertEqual(answer.choices[0].message.tool_calls[0].function.name, "get_weather")
+
+
+class Party(pydantic.BaseModel):
+    name: str
+    guests: list[str]
+    place: str | None
+
+
+class Structured(unittest.TestCase):
+    MARK = '[[sim:json {"name":"Tea","guests":["Ada","Bob"],"place":null}]]'
+    PARTY = Party(name="Tea", guests=["Ada", "Bob"], place=None)
+
+    def test_the_parse_helper_gives_an_object_with_every_kind_of_model(self):
+        for model in SCHEMA_MODELS:
+            with self.subTest(model):
+                answer = client().chat.completions.parse(
+                    model=model, messages=[user(self.MARK)], response_format=Party
+                )
+                self.assertEqual(answer.choices[0].finish_reason, "stop")
+                self.assertEqual(answer.choices[0].message.parsed, self.PARTY)
+                self.assertIsNone(answer.choices[0].message.tool_calls)
+
+    def test_the_stream_helper_parses_too(self):
+        for model in SCHEMA_MODELS:
+            with self.subTest(model):
+                with client().chat.completions.stream(
+                    model=model, messages=[user(self.MARK)], response_format=Party
+                ) as stream:
+                    pieces = [e for e in stream if e.type == "content.delta"]
+                    choice = stream.get_final_completion().choices[0]
+                self.assertTrue(pieces)
+                self.assertEqual(choice.message.parsed, self.PARTY)
+                self.assertEqual(choice.finish_reason, "stop")
+
+    def test_the_arguments_of_a_strict_tool_are_parsed(self):
+        for model in SCHEMA_MODELS:
+            with self.subTest(model):
+                answer = client().chat.completions.parse(
+                    model=model,
+                    messages=[user('[[sim:call Party {"name":"Tea","guests":[],"place":"here"}]]')],
+                    tools=[openai.pydantic_function_tool(Party)],
+                )
+                call = answer.choices[0].message.tool_calls[0]
+                self.assertEqual(
+                    call.function.parsed_arguments, Party(name="Tea", guests=[], place="here")
+                )
+
+    def test_an_answer_in_json_mode_is_json(self):
+        answer = client().chat.completions.create(
+            model=MODEL,
+            messages=[user('[[sim:json {"a":1}]] Answer with JSON.')],
+            response_format={"type": "json_object"},
+        )
+        self.assertEqual(json.loads(answer.choices[0].message.content), {"a": 1})
+
+    def test_a_refusal_is_told_apart_from_an_answer(self):
+        answer = client().chat.completions.create(
+            model=ABLE_MODEL, messages=[user("[[sim:refuse I would rather not]]")]
+        )
+        self.assertEqual(answer.choices[0].finish_reason, "content_filter")
+        self.assertTrue(answer.choices[0].message.refusal)
+
+
+class Reasoning(unittest.TestCase):
+    THINK = '[[sim:think]] [[sim:call get_weather {"city":"Leeds"}]]'
+
+    def test_thoughts_are_shown_and_go_back_with_their_signatures(self):
+        messages = [user(self.THINK)]
+        options = {
+            "model": ABLE_MODEL,
+            "tools": [WEATHER],
+            "reasoning_effort": "low",
+            "max_completion_tokens": 8000,
+        }
+        first = client().chat.completions.with_raw_response.create(messages=messages, **options)
+        self.assertNotIn("x-llmlite-adjusted", first.headers)
+        message = first.parse().choices[0].message
+        self.assertTrue(message.reasoning_content)
+        [thought] = message.reasoning_details
+        self.assertEqual(thought["text"], message.reasoning_content)
+        self.assertTrue(thought["signature"])
+
+        messages.append(message)
+        messages.append(
+            {"role": "tool", "tool_call_id": message.tool_calls[0].id, "content": "rain"}
+        )
+        second = client().chat.completions.with_raw_response.create(messages=messages, **options)
+        self.assertNotIn("x-llmlite-adjusted", second.headers, "the model goes on thinking")
+        self.assertTrue(second.parse().choices[0].message.content)
+
+    def test_a_client_that_forgets_the_thoughts_is_answered_all_the_same(self):
+        answer = client().chat.completions.with_raw_response.create(
+            model=ABLE_MODEL,
+            tools=[WEATHER],
+            reasoning_effort="low",
+            max_completion_tokens=8000,
+            messages=[
+                user("[[sim:say after the call]]"),
+                {
+                    "role": "assistant",
+                    "tool_calls": [
+                        {
+                            "id": "call_1",
+                            "type": "function",
+                            "function": {"name": "get_weather", "arguments": '{"city":"Leeds"}'},
+                        }
+                    ],
+                },
+                {"role": "tool", "tool_call_id": "call_1", "content": "rain"},
+            ],
+        )
+        self.assertIn("reasoning_effort", answer.headers["x-llmlite-adjusted"])
+        self.assertTrue(answer.parse().choices[0].message.content)
+
+    def test_streamed_thoughts_come_before_the_answer(self):
+        with client().chat.completions.stream(
+            model=ABLE_MODEL,
+            messages=[user("[[sim:think]] [[sim:say forty-two]]")],
+            reasoning_effort="medium",
+            max_completion_tokens=16000,
+        ) as stream:
+            chunks = [e.chunk for e in stream if e.type == "chunk"]
+            message = stream.get_final_completion().choices[0].message
+        deltas = [c.choices[0].delta for c in chunks if c.choices]
+        kinds = ["thought" if d.model_extra.get("reasoning_content") else "text" for d in deltas
+                 if d.model_extra.get("reasoning_content") or d.content]
+        self.assertEqual(kinds, sorted(kinds, reverse=True))
+        self.assertIn("thought", kinds)
+        self.assertEqual(message.content, "forty-two")
+        details = [d for delta in deltas for d in delta.model_extra.get("reasoning_details") or []]
+        self.assertTrue(details[0]["signature"])
+
+    def test_the_tokens_of_thinking_are_counted(self):
+        answer = client().chat.completions.create(
+            model=ABLE_MODEL,
+            messages=[user("[[sim:think]] [[sim:say done]]")],
+            reasoning_effort="low",
+            max_completion_tokens=8000,
+        )
+        details = answer.usage.completion_tokens_details
+        self.assertGreater(details.reasoning_tokens, 0)
+        self.assertLess(details.reasoning_tokens, answer.usage.completion_tokens)
+
+
+class Documents(unittest.TestCase):
+    def test_a_pdf_is_read(self):
+        pdf = base64.b64encode(b"%PDF-1.4\n1 0 obj<</Type/Catalog>>endobj\n%%EOF").decode()
+        answer = client().chat.completions.create(
+            model=ABLE_MODEL,
+            messages=[
+                user(
+                    [
+                        {
+                            "type": "file",
+                            "file": {
+                                "filename": "Minutes (final).pdf",
+                                "file_data": "data:application/pdf;base64," + pdf,
+                            },
+                        },
+                        {"type": "text", "text": "[[sim:say it is short]]"},
+                    ]
+                )
+            ],
+        )
+        self.assertEqual(answer.choices[0].message.content, "it is short")
+
+
+class Caching(unittest.TestCase):
+    def test_the_second_identical_call_reads_the_prompt_from_the_cache(self):
+        rules = "Rule: speak plainly, and say what is so. " * 300
+        options = {
+            "model": ABLE_MODEL,
+            "messages": [{"role": "system", "content": rules}, user("[[sim:say yes]]")],
+            "tools": [WEATHER],
+        }
+        first = client().chat.completions.create(**options).usage
+        second = client().chat.completions.create(**options).usage
+        self.assertEqual(first.prompt_tokens_details.cached_tokens, 0)
+        self.assertGreater(second.prompt_tokens_details.cached_tokens, 1024)
+        self.assertEqual(first.prompt_tokens, second.prompt_tokens)
+
+    def test_the_cache_can_be_left_alone(self):
+        rules = "Another rule: leave the cache alone, whatever comes. " * 300
+        options = {
+            "model": ABLE_MODEL,
+            "messages": [{"role": "system", "content": rules}, user("[[sim:say yes]]")],
+            "extra_headers": {"x-llmlite-cache": "off"},
+        }
+        for _ in range(2):
+            details = client().chat.completions.create(**options).usage.prompt_tokens_details
+            self.assertEqual((details.cached_tokens, details.cache_write_tokens), (0, 0))
+
+
+class Legacy(unittest.TestCase):
+    FUNCTION = {
+        "name": "get_weather",
+        "description": "The weather in a city.",
+        "parameters": {"type": "object", "properties": {"city": {"type": "string"}}},
+    }
+
+    def test_functions_from_before_tools_are_called_and_answered(self):
+        messages = [user('[[sim:call get_weather {"city":"Leeds"}]]')]
+        first = client().chat.completions.create(
+            model=MODEL, messages=messages, functions=[self.FUNCTION]
+        ).choices[0]
+        self.assertEqual(first.finish_reason, "function_call")
+        self.assertEqual(first.message.function_call.name, "get_weather")
+        self.assertEqual(json.loads(first.message.function_call.arguments), {"city": "Leeds"})
+        messages.append(first.message)
+        messages.append({"role": "function", "name": "get_weather", "content": "rain"})
+        second = client().chat.completions.create(
+            model=MODEL, messages=messages, functions=[self.FUNCTION]
+        )
+        self.assertEqual(second.choices[0].finish_reason, "stop")
+
+    def test_a_text_completion_continues_a_prompt(self):
+        answer = client().completions.create(model=MODEL, prompt="[[sim:say and so on]]")
+        self.assertEqual(answer.object, "text_completion")
+        self.assertEqual(answer.choices[0].text, "and so on")
+        self.assertEqual(answer.choices[0].finish_reason, "stop")
+        pieces = client().completions.create(
+            model=MODEL, prompt="[[sim:say and so on]]", stream=True
+        )
+        self.assertEqual("".join(p.choices[0].text for p in pieces if p.choices), "and so on")
+
+
+class Strict(unittest.TestCase):
+    def test_what_would_be_ignored_is_refused_in_strict_mode(self):
+        options = {"model": MODEL, "messages": [user("Hello")], "seed": 7}
+        answer = client().chat.completions.with_raw_response.create(**options)
+        self.assertIn("seed", answer.headers["x-llmlite-ignored"])
+        with self.assertRaises(openai.BadRequestError) as caught:
+            client().chat.completions.create(**options, extra_headers={"x-llmlite-strict": "true"})
+        self.assertEqual(caught.exception.param, "seed")
 
 
 class Models(unittest.TestCase):
