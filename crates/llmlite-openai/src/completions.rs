@@ -3,17 +3,16 @@
 //! A request becomes a chat request ([`CompletionRequest::chat_body`]), and the answer to that
 //! becomes a [`TextCompletion`] or [`TextChunk`]s: so there is one way to a model and not two.
 
-use serde::de::{Deserializer, Error, IgnoredAny, SeqAccess, Visitor};
+use serde::de::{Deserializer, Error, IgnoredAny, SeqAccess};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
-use std::fmt;
 use std::sync::Arc;
 
 use crate::chat::chunk::{ChatChunk, ChunkUsage};
 use crate::chat::response::{ChatCompletion, FinishReason};
 use crate::error::{RequestError, RequestErrorKind};
-use crate::read::{self, Text};
+use crate::read::{self, Text, TextOr};
 use crate::usage::CompletionUsage;
 
 /// The body of `POST /v1/completions`, as the client wrote it.
@@ -26,63 +25,64 @@ pub struct CompletionRequest<'a> {
     /// The text that follows the completion, if it is to fill a gap.
     pub suffix: Option<Cow<'a, str>>,
     /// Names of the fields of the request that this crate does not know, in their order and each
-    /// once: at most 32 of them, each cut after 64 characters.
+    /// once: at most 32 of them, each cut after 64 characters, and then `...`.
     pub unknown: Vec<String>,
     same: Same<'a>,
 }
 
-/// Fields that mean the same in a chat request, and are read there.
-#[derive(Debug, Clone, Copy, Serialize)]
-struct Same<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    max_tokens: Option<&'a RawValue>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    temperature: Option<&'a RawValue>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    top_p: Option<&'a RawValue>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    top_k: Option<&'a RawValue>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    stop: Option<&'a RawValue>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    stream: Option<&'a RawValue>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    stream_options: Option<&'a RawValue>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    n: Option<&'a RawValue>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    frequency_penalty: Option<&'a RawValue>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    presence_penalty: Option<&'a RawValue>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    logit_bias: Option<&'a RawValue>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    seed: Option<&'a RawValue>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    user: Option<&'a RawValue>,
+macro_rules! request {
+    (own { $($own:ident: $type:ty,)* } same_in_chat { $($same:ident,)* }) => {
+        /// Fields that mean the same in a chat request, and are read there.
+        #[derive(Debug, Clone, Copy, Serialize)]
+        struct Same<'a> {
+            $(
+                #[serde(skip_serializing_if = "Option::is_none")]
+                $same: Option<&'a RawValue>,
+            )*
+        }
+
+        read::collecting_unknown! {
+            RawRequest {
+                $($own: $type,)*
+                $($same: &'de RawValue,)*
+            }
+        }
+
+        impl<'a> RawRequest<'a> {
+            fn same(&self) -> Same<'a> {
+                Same { $($same: self.$same,)* }
+            }
+        }
+    };
 }
 
-read::collecting_unknown! {
-    RawRequest {
+request! {
+    own {
         model: Text<'de>,
         prompt: Prompt<'de>,
         suffix: Text<'de>,
         echo: bool,
         best_of: u64,
         logprobs: u64,
-        max_tokens: &'de RawValue,
-        temperature: &'de RawValue,
-        top_p: &'de RawValue,
-        top_k: &'de RawValue,
-        stop: &'de RawValue,
-        stream: &'de RawValue,
-        stream_options: &'de RawValue,
-        n: &'de RawValue,
-        frequency_penalty: &'de RawValue,
-        presence_penalty: &'de RawValue,
-        logit_bias: &'de RawValue,
-        seed: &'de RawValue,
-        user: &'de RawValue,
+    }
+    same_in_chat {
+        max_completion_tokens,
+        max_tokens,
+        temperature,
+        top_p,
+        top_k,
+        stop,
+        stream,
+        stream_options,
+        n,
+        frequency_penalty,
+        presence_penalty,
+        logit_bias,
+        reasoning_effort,
+        thinking,
+        seed,
+        user,
+        metadata,
     }
 }
 
@@ -110,26 +110,13 @@ impl<'a> CompletionRequest<'a> {
         let raw: RawRequest<'a> =
             serde_json::from_slice(body).map_err(|error| RequestError::at(body, &error))?;
         raw.check()?;
+        let same = raw.same();
         Ok(Self {
             model: raw.model.map(Text::cow).ok_or_else(|| missing("model"))?,
             prompt: raw.prompt.map(|p| p.0).ok_or_else(|| missing("prompt"))?,
             suffix: raw.suffix.map(Text::cow).filter(|text| !text.is_empty()),
             unknown: raw.unknown,
-            same: Same {
-                max_tokens: raw.max_tokens,
-                temperature: raw.temperature,
-                top_p: raw.top_p,
-                top_k: raw.top_k,
-                stop: raw.stop,
-                stream: raw.stream,
-                stream_options: raw.stream_options,
-                n: raw.n,
-                frequency_penalty: raw.frequency_penalty,
-                presence_penalty: raw.presence_penalty,
-                logit_bias: raw.logit_bias,
-                seed: raw.seed,
-                user: raw.user,
-            },
+            same,
         })
     }
 
@@ -187,7 +174,8 @@ impl RawRequest<'_> {
                 "the model reports no log probabilities",
             ),
             (
-                self.prompt.as_ref().is_some_and(|p| p.0.trim().is_empty()),
+                self.prompt.as_ref().is_some_and(|p| is_blank(&p.0))
+                    && self.suffix.as_ref().is_none_or(|text| is_blank(&text.0)),
                 "prompt",
                 "there is no text to complete",
             ),
@@ -197,6 +185,10 @@ impl RawRequest<'_> {
             None => Ok(()),
         }
     }
+}
+
+fn is_blank(text: &str) -> bool {
+    text.trim().is_empty()
 }
 
 fn missing(field: &str) -> RequestError {
@@ -228,33 +220,23 @@ struct UserMessage<'a> {
 /// A text, alone or as the only one of a list.
 struct Prompt<'a>(Cow<'a, str>);
 
-impl<'de> Deserialize<'de> for Prompt<'de> {
+impl<'de: 'a, 'a> Deserialize<'de> for Prompt<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(OnePrompt)
+        read::text_or(deserializer)
     }
 }
-
-struct OnePrompt;
 
 const TOKENS: &str = "lists of tokens are not taken; send the text itself";
 const SEVERAL: &str = "several prompts are not taken at once; send a request for each";
 
-impl<'de> Visitor<'de> for OnePrompt {
-    type Value = Prompt<'de>;
+impl<'de: 'a, 'a> TextOr<'de> for Prompt<'a> {
+    const FORMS: &'static str = "a text or a list of one text";
 
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a text or a list of one text")
+    fn text(text: Cow<'de, str>) -> Result<Self, String> {
+        Ok(Self(text))
     }
 
-    fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<Self::Value, E> {
-        Ok(Prompt(Cow::Borrowed(text)))
-    }
-
-    fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
-        Ok(Prompt(Cow::Owned(text.to_owned())))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+    fn list<A: SeqAccess<'de>>(mut list: A) -> Result<Self, A::Error> {
         let first = list.next_element::<&'de RawValue>()?;
         let mut more = 0;
         while list.next_element::<IgnoredAny>()?.is_some() {
@@ -267,7 +249,7 @@ impl<'de> Visitor<'de> for OnePrompt {
         if more > 0 {
             return Err(A::Error::custom(SEVERAL));
         }
-        Ok(Prompt(text))
+        Ok(Self(text))
     }
 }
 

@@ -1,4 +1,5 @@
-//! Says what an OpenAI chat request, answer, chunk and error look like as Rust types.
+//! Says what OpenAI's requests, answers, chunks and errors look like as Rust types: those of chats,
+//! of text completions and of the model list.
 //!
 //! The crate reads what clients send and writes what they expect; it knows no model, no key and
 //! no socket.
@@ -9,7 +10,10 @@
 //!   any type.
 //!   Anthropic's blocks and tools, and the items of OpenAI's newer API, are read into the same
 //!   types, because some clients choose their dialect by the name of the model.
+//!   What has no effect is named in [`ChatRequest::unknown`].
 //! * Answers: [`ChatCompletion`] whole, [`ChatChunk`] in pieces, framed by [`sse`].
+//! * The form that came before chat: [`completions`] turns a request into a chat request, and the
+//!   chat's answer into a completion.
 //! * Everything else: [`models`] for the model list, [`error::ErrorBody`] for refusals.
 //!
 //! A request borrows from its body: text without escapes, such as a picture in base64, is not

@@ -83,11 +83,17 @@ pub(crate) fn typed<'a, T: Deserialize<'a>>(
     })
 }
 
+/// The same of a field that must be there.
+pub(crate) fn needed<'a, T: Deserialize<'a>>(
+    raw: Option<&'a RawValue>,
+    field: &str,
+) -> Result<T, String> {
+    typed(raw, field)?.ok_or_else(|| missing(field))
+}
+
 /// Reads the text in `field`, which must be there.
 pub(crate) fn text<'a>(raw: Option<&'a RawValue>, field: &str) -> Result<Cow<'a, str>, String> {
-    typed(raw, field)?
-        .map(Text::cow)
-        .ok_or_else(|| missing(field))
+    needed(raw, field).map(Text::cow)
 }
 
 /// Reads an object as `Raw` and narrows it with `narrow`.
@@ -125,7 +131,7 @@ pub(crate) fn unknown(field: &str, value: &str, known: &str) -> String {
 /// Refuses a list where one of several other things is expected.
 ///
 /// It is read to its end first, so that the error is about the list and not its first element.
-pub(crate) fn no_list<'de, A: SeqAccess<'de>>(mut list: A, expected: &dyn Expected) -> A::Error {
+fn no_list<'de, A: SeqAccess<'de>>(mut list: A, expected: &dyn Expected) -> A::Error {
     loop {
         match list.next_element::<IgnoredAny>() {
             Ok(Some(_)) => {}
@@ -135,7 +141,54 @@ pub(crate) fn no_list<'de, A: SeqAccess<'de>>(mut list: A, expected: &dyn Expect
     }
 }
 
-/// Adds the name of an unknown field, unless it is there already.
+/// A value that is text, or else a list or an object, as far as it has these forms.
+pub(crate) trait TextOr<'de>: Sized {
+    /// The forms that it has, for error messages.
+    const FORMS: &'static str;
+
+    /// Reads it from text.
+    fn text(text: Cow<'de, str>) -> Result<Self, String>;
+
+    /// Reads it from a list, if that is one of its forms.
+    fn list<A: SeqAccess<'de>>(list: A) -> Result<Self, A::Error> {
+        Err(no_list(list, &Self::FORMS))
+    }
+
+    /// Reads it from an object, if that is one of its forms.
+    fn object<A: MapAccess<'de>>(_: A) -> Result<Self, A::Error> {
+        Err(A::Error::invalid_type(Unexpected::Map, &Self::FORMS))
+    }
+}
+
+/// Reads a value in whichever form it has.
+pub(crate) fn text_or<'de, D: Deserializer<'de>, T: TextOr<'de>>(
+    deserializer: D,
+) -> Result<T, D::Error> {
+    deserializer.deserialize_any(AnyForm(PhantomData))
+}
+
+/// Reads an object as `Raw` and narrows it with `narrow`, for [`TextOr::object`].
+pub(crate) fn narrowed<'de, A, Raw, T, N>(map: A, narrow: N) -> Result<T, A::Error>
+where
+    A: MapAccess<'de>,
+    Raw: Deserialize<'de>,
+    N: FnOnce(Raw) -> Result<T, String>,
+{
+    let raw = Raw::deserialize(MapAccessDeserializer::new(map))?;
+    narrow(raw).map_err(A::Error::custom)
+}
+
+/// Whether a value says anything: `{}`, `[]`, `""` and `false` do not.
+pub(crate) fn is_filled(raw: &RawValue) -> bool {
+    let significant = raw.get().chars().filter(|c| !c.is_whitespace());
+    let start: String = significant.take(2).collect();
+    !matches!(start.as_str(), "{}" | "[]" | "\"\"") && raw.get() != "false"
+}
+
+/// What stands for all names of fields that there is no room for.
+const MORE: &str = "...";
+
+/// Adds the name of a field that has no effect, unless it is there already.
 ///
 /// Both the number and the length of names are bounded, because a client chooses them.
 pub(crate) fn note_unknown(names: &mut Vec<String>, name: &str) {
@@ -143,8 +196,36 @@ pub(crate) fn note_unknown(names: &mut Vec<String>, name: &str) {
     const LONGEST: usize = 64;
     let end = name.char_indices().nth(LONGEST).map(|(end, _)| end);
     let name = end.and_then(|end| name.get(..end)).unwrap_or(name);
-    if names.len() < MOST && !names.iter().any(|known| known == name) {
-        names.push(name.to_owned());
+    if names.len() > MOST || names.iter().any(|known| known == name) {
+        return;
+    }
+    let has_room = names.len() < MOST;
+    names.push(if has_room { name } else { MORE }.to_owned());
+}
+
+struct AnyForm<T>(PhantomData<T>);
+
+impl<'de, T: TextOr<'de>> Visitor<'de> for AnyForm<T> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(T::FORMS)
+    }
+
+    fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<T, E> {
+        T::text(Cow::Borrowed(text)).map_err(E::custom)
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<T, E> {
+        T::text(Cow::Owned(text.to_owned())).map_err(E::custom)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<T, A::Error> {
+        T::list(list)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<T, A::Error> {
+        T::object(map)
     }
 }
 
@@ -165,8 +246,7 @@ where
     }
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<T, A::Error> {
-        let raw = Raw::deserialize(MapAccessDeserializer::new(map))?;
-        (self.narrow)(raw).map_err(A::Error::custom)
+        narrowed(map, self.narrow)
     }
 }
 
@@ -180,7 +260,7 @@ macro_rules! collecting_unknown {
         struct $name<'de> {
             $($field: Option<$type>,)*
             /// Names of the fields that are none of the above and not `null`, in their order, each
-            /// once; at most 32, each cut after 64 characters.
+            /// once; at most 32, each cut after 64 characters, and then `...`.
             unknown: Vec<String>,
         }
 

@@ -9,6 +9,7 @@ use llmlite_openai::{
     ChatChunk, ChatCompletion, ChatRequest,
     chat::{
         chunk::{ChunkChoice, ChunkTag, ChunkUsage, Delta},
+        reasoning::ThinkingWish,
         response::{AssistantMessage, AssistantTag, Choice, CompletionTag, FinishReason},
     },
     completions::{CompletionRequest, TextChunk, TextCompletion},
@@ -50,7 +51,7 @@ fn a_prompt_becomes_what_the_user_says() {
 
 #[test]
 fn settings_keep_their_names_and_the_text_of_their_numbers() {
-    let settings = r#""max_tokens":7,"temperature":0.10,"top_p":1.0,"top_k":-1,"stop":["\n","x"],"stream":true,"stream_options":{"include_usage":true},"n":1,"frequency_penalty":0,"presence_penalty":0.0,"logit_bias":{"50256":-100},"seed":3,"user":"u""#;
+    let settings = r#""max_completion_tokens":7,"max_tokens":7,"temperature":0.10,"top_p":1.0,"top_k":-1,"stop":["\n","x"],"stream":true,"stream_options":{"include_usage":true},"n":1,"frequency_penalty":0,"presence_penalty":0.0,"logit_bias":{"50256":-100},"reasoning_effort":"low","seed":3,"user":"u","metadata":{"a":"b"}"#;
     let body = format!(r#"{{"prompt":"a",{settings},"model":"m"}}"#);
     let request = CompletionRequest::parse(body.as_bytes()).unwrap();
     let chat = String::from_utf8(request.chat_body()).unwrap();
@@ -87,6 +88,38 @@ fn fields_that_nobody_knows_are_named_and_go_no_further() {
     assert_eq!(chat, says("a"));
 }
 
+#[test]
+fn a_gap_may_be_at_the_beginning() {
+    for prompt in ["\"\"", "\" \\n\"", "[\"\"]"] {
+        let body = format!(r#"{{"model":"m","prompt":{prompt},"suffix":"fn main() {{}}"}}"#);
+        let request = CompletionRequest::parse(body.as_bytes()).expect(&body);
+        let chat: Value = serde_json::from_slice(&request.chat_body()).unwrap();
+        let text = chat["messages"][0]["content"].as_str().unwrap();
+        assert!(text.ends_with("<after>fn main() {}</after>"), "{text}");
+    }
+}
+
+#[test]
+fn what_the_client_says_about_thinking_is_kept() {
+    let check = |field: &str, effort: Option<&str>, thinking: Option<ThinkingWish>| {
+        let body = format!(r#"{{"model":"m","prompt":"a"{field}}}"#);
+        let chat = CompletionRequest::parse(body.as_bytes())
+            .expect(field)
+            .chat_body();
+        let chat = ChatRequest::parse(&chat).expect(field);
+        assert_eq!(chat.reasoning_effort.as_deref(), effort, "{field}");
+        assert_eq!(chat.thinking, thinking, "{field}");
+    };
+    check("", None, None);
+    check(r#","reasoning_effort":null,"thinking":null"#, None, None);
+    check(r#","reasoning_effort":"high""#, Some("high"), None);
+    check(
+        r#","thinking":{"type":"adaptive"}"#,
+        None,
+        Some(ThinkingWish::Adaptive),
+    );
+}
+
 #[track_caller]
 fn refused(body: &str, param: Option<&str>, words: &str) {
     let error = CompletionRequest::parse(body.as_bytes()).unwrap_err();
@@ -102,6 +135,8 @@ fn what_no_chat_request_can_ask_for_is_refused_with_the_fields_name() {
     refused(r#"{"model":"m","prompt":null}"#,                   Some("prompt"),    "missing");
     refused(r#"{"model":"m","prompt":" \n"}"#,                  Some("prompt"),    "no text");
     refused(r#"{"model":"m","prompt":[""]}"#,                   Some("prompt"),    "no text");
+    refused(r#"{"model":"m","prompt":"","suffix":" \n"}"#,      Some("prompt"),    "no text");
+    refused(r#"{"model":"m","suffix":"a"}"#,                    Some("prompt"),    "missing");
     refused(r#"{"model":"m","prompt":7}"#,                      Some("prompt"),    "expected a text");
     refused(r#"{"model":"m","prompt":[]}"#,                     Some("prompt"),    "empty");
     refused(r#"{"model":"m","prompt":["a","b"]}"#,              Some("prompt"),    "several prompts");

@@ -31,35 +31,16 @@ pub struct JsonSchema<'a> {
     pub strict: Option<bool>,
 }
 
-#[derive(Deserialize)]
-struct RawSchema<'a> {
-    #[serde(borrow)]
-    name: Option<Text<'a>>,
-    #[serde(borrow)]
-    description: Option<Text<'a>>,
-    #[serde(borrow)]
-    schema: Option<&'a RawValue>,
-    strict: Option<bool>,
-}
-
-impl<'a> RawSchema<'a> {
-    fn narrow(self) -> JsonSchema<'a> {
-        JsonSchema {
-            name: self.name.map(Text::cow),
-            description: self.description.map(Text::cow),
-            schema: self.schema,
-            strict: self.strict,
-        }
-    }
-}
-
-/// The schema under `json_schema`, or flat beside `type` as in OpenAI's newer API.
+/// The kind of format and a schema, which is under `json_schema`, or flat beside `type` as in
+/// OpenAI's newer API.
+///
+/// What is under `json_schema` has the fields of a schema too, and a `type` at most by mistake.
 #[derive(Deserialize)]
 struct Raw<'a> {
     #[serde(borrow)]
-    r#type: Text<'a>,
+    r#type: Option<&'a RawValue>,
     #[serde(borrow)]
-    json_schema: Option<Fields<RawSchema<'a>>>,
+    json_schema: Option<&'a RawValue>,
     #[serde(borrow)]
     name: Option<Text<'a>>,
     #[serde(borrow)]
@@ -71,25 +52,37 @@ struct Raw<'a> {
 
 impl<'de: 'a, 'a> Deserialize<'de> for ResponseFormat<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        read::object(deserializer, |raw: Raw<'de>| match raw.r#type.0.as_ref() {
-            "text" => Ok(Self::Text),
-            "json_object" => Ok(Self::JsonObject),
-            "json_schema" => match (raw.json_schema, raw.schema) {
-                (Some(nested), _) => Ok(Self::JsonSchema(nested.0.narrow())),
-                (None, Some(schema)) => Ok(Self::JsonSchema(JsonSchema {
-                    name: raw.name.map(Text::cow),
-                    description: raw.description.map(Text::cow),
-                    schema: Some(schema),
-                    strict: raw.strict,
-                })),
-                (None, None) if raw.name.is_some() => Err(read::missing("schema")),
-                (None, None) => Err(read::missing("json_schema")),
-            },
-            other => Err(read::unknown(
-                "type",
-                other,
-                "text, json_object or json_schema",
-            )),
+        read::object(deserializer, Raw::narrow)
+    }
+}
+
+impl<'a> Raw<'a> {
+    fn narrow(self) -> Result<ResponseFormat<'a>, String> {
+        Ok(match read::text(self.r#type, "type")?.as_ref() {
+            "text" => ResponseFormat::Text,
+            "json_object" => ResponseFormat::JsonObject,
+            "json_schema" => {
+                let nested: Option<Fields<Self>> = read::typed(self.json_schema, "json_schema")?;
+                ResponseFormat::JsonSchema(match nested {
+                    Some(Fields(nested)) => nested.schema(),
+                    None if self.schema.is_some() => self.schema(),
+                    None if self.name.is_some() => return Err(read::missing("schema")),
+                    None => return Err(read::missing("json_schema")),
+                })
+            }
+            other => {
+                let known = "text, json_object or json_schema";
+                return Err(read::unknown("type", other, known));
+            }
         })
+    }
+
+    fn schema(self) -> JsonSchema<'a> {
+        JsonSchema {
+            name: self.name.map(Text::cow),
+            description: self.description.map(Text::cow),
+            schema: self.schema,
+            strict: self.strict,
+        }
     }
 }

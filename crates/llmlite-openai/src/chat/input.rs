@@ -2,11 +2,11 @@
 
 use serde::Deserialize;
 use serde::de::value::SeqAccessDeserializer;
-use serde::de::{Deserializer, SeqAccess, Visitor};
+use serde::de::{Deserializer, SeqAccess};
 use std::borrow::Cow;
-use std::fmt;
 
 use super::message::{Content, Message, Role};
+use crate::read::{self, TextOr};
 
 /// `input`: a string, or a list of items.
 #[derive(Debug)]
@@ -14,35 +14,24 @@ pub(crate) struct Input<'a>(pub(crate) Vec<Message<'a>>);
 
 impl<'de: 'a, 'a> Deserialize<'de> for Input<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct TextOrItems;
-        impl<'de> Visitor<'de> for TextOrItems {
-            type Value = Input<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a string or a list of items")
-            }
-
-            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Input<'de>, E> {
-                Ok(Input(vec![said(Cow::Borrowed(text))]))
-            }
-
-            fn visit_str<E>(self, text: &str) -> Result<Input<'de>, E> {
-                Ok(Input(vec![said(Cow::Owned(text.to_owned()))]))
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, items: A) -> Result<Input<'de>, A::Error> {
-                Vec::deserialize(SeqAccessDeserializer::new(items)).map(Input)
-            }
-        }
-        deserializer.deserialize_any(TextOrItems)
+        read::text_or(deserializer)
     }
 }
 
-fn said(text: Cow<'_, str>) -> Message<'_> {
-    Message {
-        role: Role::User,
-        content: Some(Content::Text(text)),
-        name: None,
-        cache_control: None,
+impl<'de: 'a, 'a> TextOr<'de> for Input<'a> {
+    const FORMS: &'static str = "a string or a list of items";
+
+    fn text(text: Cow<'de, str>) -> Result<Self, String> {
+        Ok(Self(vec![Message {
+            role: Role::User,
+            content: Some(Content::Text(text)),
+            name: None,
+            cache_control: None,
+            unread: Vec::new(),
+        }]))
+    }
+
+    fn list<A: SeqAccess<'de>>(items: A) -> Result<Self, A::Error> {
+        Vec::deserialize(SeqAccessDeserializer::new(items)).map(Self)
     }
 }

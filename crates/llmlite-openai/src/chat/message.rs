@@ -20,6 +20,9 @@ pub struct Message<'a> {
     pub name: Option<Cow<'a, str>>,
     /// Wish for a prompt cache breakpoint after this message, in Anthropic's form.
     pub cache_control: Option<CacheControl>,
+    /// Names of the fields that say something and are not read, because only the assistant has
+    /// them: `tool_calls` and `function_call`.
+    pub unread: Vec<&'static str>,
 }
 
 /// Who speaks.

@@ -29,6 +29,21 @@ pub struct Part<'a> {
     pub cache_control: Option<CacheControl>,
     /// Whether the same is wished in OpenAI's form.
     pub prompt_cache_breakpoint: bool,
+    /// Names of the part's settings that were given and are not read here although the answer
+    /// depends on them: `context` and `citations` of a document.
+    pub unread: Vec<&'static str>,
+}
+
+impl<'a> From<Cow<'a, str>> for Part<'a> {
+    /// A part that holds text alone.
+    fn from(text: Cow<'a, str>) -> Self {
+        Self {
+            kind: PartKind::Text(text),
+            cache_control: None,
+            prompt_cache_breakpoint: false,
+            unread: Vec::new(),
+        }
+    }
 }
 
 /// What a part holds; exhaustive like [`super::message::Role`].
@@ -49,7 +64,8 @@ pub enum PartKind<'a> {
     /// What the model thought, as a block of Anthropic's; `None` when the model would not take it
     /// back.
     Thought(Option<Thought<'a>>),
-    /// A part that this crate has no type for, such as `input_audio`.
+    /// A part that this crate has no type for, such as `input_audio`, or that cannot be where it
+    /// is: what a call gave has no other call's result in it.
     Other {
         /// The `type` that the client gave.
         kind: Cow<'a, str>,

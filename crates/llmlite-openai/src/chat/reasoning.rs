@@ -5,7 +5,7 @@ use serde::de::Deserializer;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 
-use crate::read::{self, Text};
+use crate::read::{self, Hint, Text};
 
 /// Wish for thinking in Anthropic's form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,27 +40,49 @@ pub enum Thought<'a> {
 
 /// `reasoning` as some gateways and OpenAI's newer API take it.
 #[derive(Deserialize)]
-pub(crate) struct ReasoningWish<'a> {
+pub(crate) struct RawReasoning<'a> {
     #[serde(borrow)]
     effort: Option<Text<'a>>,
     max_tokens: Option<u64>,
     enabled: Option<bool>,
+    exclude: Option<Hint<bool>>,
 }
 
-impl<'a> ReasoningWish<'a> {
-    /// The effort, and the wish in Anthropic's form.
-    pub(crate) fn narrow(self) -> (Option<Cow<'a, str>>, Option<ThinkingWish>) {
-        let wish = match (self.enabled, self.max_tokens) {
-            (Some(false), _) => Some(ThinkingWish::Disabled),
-            (_, Some(tokens)) => Some(ThinkingWish::Enabled {
-                budget_tokens: Some(tokens),
-            }),
-            (Some(true), None) if self.effort.is_none() => Some(ThinkingWish::Enabled {
-                budget_tokens: None,
-            }),
-            (Some(true) | None, None) => None,
+/// What `reasoning` asks for.
+#[derive(Default)]
+pub(crate) struct Reasoning<'a> {
+    /// How hard the model is to think.
+    pub(crate) effort: Option<Text<'a>>,
+    /// The wish in Anthropic's form.
+    pub(crate) wish: Option<ThinkingWish>,
+    /// The field that the wish comes from.
+    pub(crate) field: &'static str,
+    /// The fields without effect.
+    pub(crate) unread: Vec<&'static str>,
+}
+
+impl<'a> RawReasoning<'a> {
+    pub(crate) fn narrow(self) -> Reasoning<'a> {
+        let budget = |budget_tokens| Some(ThinkingWish::Enabled { budget_tokens });
+        let (wish, field) = match (self.enabled, self.max_tokens) {
+            (Some(false), _) => (Some(ThinkingWish::Disabled), "reasoning.enabled"),
+            (_, Some(tokens)) => (budget(Some(tokens)), "reasoning.max_tokens"),
+            (Some(true), None) if self.effort.is_none() => (budget(None), "reasoning.enabled"),
+            (Some(true) | None, None) => (None, ""),
         };
-        (self.effort.map(Text::cow), wish)
+        let mut unread = Vec::new();
+        if self.enabled == Some(false) && self.max_tokens.is_some() {
+            unread.push("reasoning.max_tokens");
+        }
+        if Hint::of(self.exclude) == Some(true) {
+            unread.push("reasoning.exclude");
+        }
+        Reasoning {
+            effort: self.effort,
+            wish,
+            field,
+            unread,
+        }
     }
 }
 

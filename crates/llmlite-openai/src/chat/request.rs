@@ -10,6 +10,7 @@ pub use super::setting::{Given, Stop, StreamOptions};
 use super::tool::{Function, Tool, ToolChoice};
 use crate::error::RequestError;
 
+mod forms;
 mod read;
 
 /// One chat completion request, as the client wrote it.
@@ -22,8 +23,8 @@ mod read;
 pub struct ChatRequest<'a> {
     /// The model's name as the client knows it.
     pub model: Cow<'a, str>,
-    /// Instructions that stand beside the conversation, as other APIs have them (`system`,
-    /// `instructions`).
+    /// Instructions that stand beside the conversation, as other APIs have them: `system`, then
+    /// `instructions`.
     pub instructions: Option<Content<'a>>,
     /// The conversation so far, oldest first.
     pub messages: Vec<Message<'a>>,
@@ -107,8 +108,11 @@ pub struct ChatRequest<'a> {
     pub prompt_cache_retention: Option<Given>,
     /// How the provider's prompt cache is to work.
     pub prompt_cache_options: Option<CacheOptions>,
-    /// Names of the fields of the request that this crate does not know and that are not `null`,
-    /// in their order and each once: at most 32 of them, each cut after 64 characters.
+    /// Names of the fields that have no effect although they are not `null`, each once: those that
+    /// this crate does not know in their order, then those of another dialect whose value has a
+    /// strange shape or that another form of the same wish wins over, and those within messages
+    /// that are not read although the answer depends on them, such as `messages[].tool_calls` of a
+    /// user; at most 32 of them, each cut after 64 characters, and then `...`.
     pub unknown: Vec<String>,
 }
 
@@ -122,6 +126,7 @@ impl<'a> ChatRequest<'a> {
     ///
     /// When the body is not JSON, nested deeper than 128 levels, lacks `model` or `messages`,
     /// names a field twice, or has a value of the wrong type; [`RequestError::param`] says where.
+    /// Beside `messages`, fields of other dialects may have any type.
     pub fn parse(body: &'a [u8]) -> Result<Self, RequestError> {
         serde_json::from_slice(body).map_err(|error| RequestError::at(body, &error))
     }

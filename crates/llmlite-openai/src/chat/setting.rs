@@ -1,11 +1,10 @@
 //! Settings of a request that have a form of their own.
 
 use serde::Deserialize;
-use serde::de::{Deserializer, IgnoredAny, SeqAccess, Visitor};
+use serde::de::{Deserializer, IgnoredAny, SeqAccess};
 use std::borrow::Cow;
-use std::fmt;
 
-use crate::read::{self, Text};
+use crate::read::{self, Text, TextOr};
 
 /// What a streamed answer is to contain besides the text.
 #[derive(Debug, Clone, Default)]
@@ -39,31 +38,23 @@ impl<'de> Deserialize<'de> for StreamOptions {
 
 impl<'de: 'a, 'a> Deserialize<'de> for Stop<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Texts;
-        impl<'de> Visitor<'de> for Texts {
-            type Value = Stop<'de>;
+        read::text_or(deserializer)
+    }
+}
 
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a string or a list of strings")
-            }
+impl<'de: 'a, 'a> TextOr<'de> for Stop<'a> {
+    const FORMS: &'static str = "a string or a list of strings";
 
-            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Stop<'de>, E> {
-                Ok(Stop(vec![Cow::Borrowed(text)]))
-            }
+    fn text(text: Cow<'de, str>) -> Result<Self, String> {
+        Ok(Self(vec![text]))
+    }
 
-            fn visit_str<E>(self, text: &str) -> Result<Stop<'de>, E> {
-                Ok(Stop(vec![Cow::Owned(text.to_owned())]))
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Stop<'de>, A::Error> {
-                let mut texts = Vec::new();
-                while let Some(text) = items.next_element::<Text<'de>>()? {
-                    texts.push(text.0);
-                }
-                Ok(Stop(texts))
-            }
+    fn list<A: SeqAccess<'de>>(mut items: A) -> Result<Self, A::Error> {
+        let mut texts = Vec::new();
+        while let Some(text) = items.next_element::<Text<'de>>()? {
+            texts.push(text.0);
         }
-        deserializer.deserialize_any(Texts)
+        Ok(Self(texts))
     }
 }
 

@@ -1,12 +1,10 @@
 //! Which tool the model must, may or must not call.
 
 use serde::Deserialize;
-use serde::de::value::MapAccessDeserializer;
-use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserializer, MapAccess};
 use std::borrow::Cow;
-use std::fmt;
 
-use crate::read::{self, Fields, Text};
+use crate::read::{self, Fields, Text, TextOr};
 
 /// Which tool the model must, may or must not call; exhaustive like [`super::message::Role`].
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -133,71 +131,54 @@ impl<'a> RawChoice<'a> {
 
 impl<'de: 'a, 'a> Deserialize<'de> for ReadChoice<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Choice;
-        impl<'de> Visitor<'de> for Choice {
-            type Value = ReadChoice<'de>;
+        read::text_or(deserializer)
+    }
+}
 
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("`auto`, `none`, `required` or an object")
-            }
+impl<'de: 'a, 'a> TextOr<'de> for ReadChoice<'a> {
+    const FORMS: &'static str = "`auto`, `none`, `required` or an object";
 
-            fn visit_str<E: Error>(self, mode: &str) -> Result<ReadChoice<'de>, E> {
-                let choice = match mode {
-                    "auto" => ToolChoice::Auto,
-                    "none" => ToolChoice::None,
-                    "required" | "any" => ToolChoice::Required,
-                    _ => {
-                        return Err(E::custom(
-                            "unknown value, expected auto, none, required or an object",
-                        ));
-                    }
-                };
-                Ok(ReadChoice {
-                    choice,
-                    single: false,
-                })
+    fn text(mode: Cow<'de, str>) -> Result<Self, String> {
+        let choice = match mode.as_ref() {
+            "auto" => ToolChoice::Auto,
+            "none" => ToolChoice::None,
+            "required" | "any" => ToolChoice::Required,
+            _ => {
+                let message = "unknown value, expected auto, none, required or an object";
+                return Err(message.to_owned());
             }
+        };
+        Ok(Self {
+            choice,
+            single: false,
+        })
+    }
 
-            fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<ReadChoice<'de>, A::Error> {
-                Err(read::no_list(list, &self))
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<ReadChoice<'de>, A::Error> {
-                let raw = RawChoice::deserialize(MapAccessDeserializer::new(map))?;
-                raw.narrow().map_err(A::Error::custom)
-            }
-        }
-        deserializer.deserialize_any(Choice)
+    fn object<A: MapAccess<'de>>(map: A) -> Result<Self, A::Error> {
+        read::narrowed(map, RawChoice::narrow)
     }
 }
 
 impl<'de: 'a, 'a> Deserialize<'de> for LegacyChoice<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Choice;
-        impl<'de> Visitor<'de> for Choice {
-            type Value = LegacyChoice<'de>;
+        read::text_or(deserializer)
+    }
+}
 
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("`auto`, `none` or an object with `name`")
-            }
+impl<'de: 'a, 'a> TextOr<'de> for LegacyChoice<'a> {
+    const FORMS: &'static str = "`auto`, `none` or an object with `name`";
 
-            fn visit_str<E: Error>(self, mode: &str) -> Result<LegacyChoice<'de>, E> {
-                match mode {
-                    "auto" => Ok(LegacyChoice(ToolChoice::Auto)),
-                    "none" => Ok(LegacyChoice(ToolChoice::None)),
-                    _ => Err(E::custom("unknown value, expected auto, none or an object")),
-                }
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<LegacyChoice<'de>, A::Error> {
-                Err(read::no_list(list, &self))
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<LegacyChoice<'de>, A::Error> {
-                let named = Name::deserialize(MapAccessDeserializer::new(map))?;
-                Ok(LegacyChoice(ToolChoice::Function { name: named.name.0 }))
-            }
+    fn text(mode: Cow<'de, str>) -> Result<Self, String> {
+        match mode.as_ref() {
+            "auto" => Ok(Self(ToolChoice::Auto)),
+            "none" => Ok(Self(ToolChoice::None)),
+            _ => Err("unknown value, expected auto, none or an object".to_owned()),
         }
-        deserializer.deserialize_any(Choice)
+    }
+
+    fn object<A: MapAccess<'de>>(map: A) -> Result<Self, A::Error> {
+        read::narrowed(map, |named: Name<'de>| {
+            Ok(Self(ToolChoice::Function { name: named.name.0 }))
+        })
     }
 }

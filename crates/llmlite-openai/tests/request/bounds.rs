@@ -13,8 +13,16 @@ fn a_body_nested_too_deeply_is_refused_without_a_crash() {
     for (open, close) in [("[", "]"), ("{\"a\":", "}")] {
         let bomb = format!("{}1{}", open.repeat(deep), close.repeat(deep));
         refused(&with_field(&format!(r#""x":{}"#, open.repeat(deep))), NotJson, None, "not valid JSON");
-        for field in ["response_format", "tool_choice", "stop", "input", "system", "tools", "thinking"] {
+        for field in ["response_format", "tool_choice", "stop", "tools"] {
             let error = error(&with_field(&format!(r#""{field}":{bomb}"#)));
+            assert_eq!(error.kind, Invalid, "{error}");
+            assert!(error.param.is_some_and(|param| param.starts_with(field)));
+        }
+        for field in ["input", "system", "thinking"] {
+            let bomb = format!(r#""{field}":{bomb}"#);
+            assert_eq!(parsed(&with_field(&bomb)).unknown, [field]);
+            let conversation = if field == "input" { "" } else { r#""input":"a","# };
+            let error = error(&format!(r#"{{"model":"m",{conversation}{bomb}}}"#));
             assert_eq!(error.kind, Invalid, "{error}");
             assert!(error.param.is_some_and(|param| param.starts_with(field)));
         }
@@ -27,28 +35,40 @@ fn a_body_nested_too_deeply_is_refused_without_a_crash() {
 }
 
 #[test]
-fn results_within_results_end_at_the_limit_of_nesting() {
+fn a_result_within_a_result_is_not_read_however_deep_they_go() {
     let blocks = |levels: usize| {
         let open = r#"[{"type":"tool_result","tool_use_id":"a","content":"#;
         format!("{}\"x\"{}", open.repeat(levels), "}]".repeat(levels))
     };
-    let nested = |levels| {
+    for levels in [2, 70, 50_000] {
         let blocks = blocks(levels);
-        with_messages(&format!(r#"[{{"role":"user","content":{blocks}}}]"#))
-    };
-    parsed(&nested(60));
-    refused(&nested(70), NotJson, None, "recursion limit exceeded");
-    refused(&nested(50_000), NotJson, None, "recursion limit exceeded");
+        let body = with_messages(&format!(r#"[{{"role":"user","content":{blocks}}}]"#));
+        inner_result(&parsed(&body));
 
-    let item = |levels| {
-        let output = blocks(levels);
         let item = r#"{"type":"function_call_output","call_id":"a","output":"#;
-        format!(r#"{{"model":"m","input":[{item}{output}}}]}}"#)
+        let body = format!(r#"{{"model":"m","input":[{item}{blocks}}}]}}"#);
+        inner_result(&parsed(&body));
+    }
+}
+
+/// Checks that the first part is a result with a part of no known kind in it.
+#[track_caller]
+fn inner_result(request: &ChatRequest<'_>) {
+    let PartKind::ToolResult(result) = first(request.messages[0].content.as_ref()) else {
+        panic!("a result was expected")
     };
-    parsed(&item(60));
-    let param = Some("input[0].output");
-    refused(&item(70), Invalid, param, "nested too deeply");
-    refused(&item(50_000), Invalid, param, "nested too deeply");
+    match first(result.content.as_ref()) {
+        PartKind::Other { kind } => assert_eq!(kind, "tool_result"),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[track_caller]
+fn first<'a>(content: Option<&'a Content<'a>>) -> &'a PartKind<'a> {
+    match content {
+        Some(Content::Parts(parts)) => &parts[0].kind,
+        other => panic!("{other:?}"),
+    }
 }
 
 #[test]
@@ -59,9 +79,19 @@ fn the_names_of_unknown_fields_are_bounded() {
         "é".repeat(1000)
     );
     let unknown = parsed(&body).unknown;
-    assert_eq!(unknown.len(), 32);
+    assert_eq!(unknown.len(), 33);
     assert_eq!(unknown[0], "é".repeat(64));
     assert_eq!(unknown[31], "x30");
+    assert_eq!(unknown[32], "...");
+}
+
+#[test]
+fn nothing_is_said_to_be_left_out_of_the_names_when_all_are_there() {
+    let names: String = (0..32).map(|n| format!(r#","x{n}":1"#)).collect();
+    let body = format!(r#"{{"model":"m","messages":[]{names},"x0":1}}"#);
+    let unknown = parsed(&body).unknown;
+    assert_eq!(unknown.len(), 32);
+    assert_eq!(unknown[31], "x31");
 }
 
 #[expect(clippy::ptr_arg, reason = "whether it owns the text is the question")]

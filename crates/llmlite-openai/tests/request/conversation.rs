@@ -125,6 +125,56 @@ fn messages_win_over_an_input() {
     assert_eq!(request.messages_field, "messages");
 }
 
+#[test]
+#[rustfmt::skip]
+fn what_says_nothing_is_no_call_and_no_refusal() {
+    for nothing in ["null", "false", "{}", "{ }", "[]", "\"\""] {
+        for field in ["refusal", "function_call", "tool_calls"] {
+            message(&format!(r#"{{"role":"assistant","content":"a","{field}":{nothing}}}"#), r#"assistant says "a""#);
+        }
+    }
+    message(r#"{"role":"assistant","content":"a","function_call":"none"}"#, r#"assistant says "a""#);
+    message(r#"{"role":"assistant","content":"a","refusal":"none"}"#,       r#"assistant says "a", refuses "none""#);
+}
+
+/// Checks which fields within `messages` are told to have no effect.
+#[track_caller]
+fn unread(messages: &str, want: &[&str]) {
+    let body = with_messages(messages);
+    assert_eq!(parsed(&body).unknown, want, "{messages}");
+}
+
+#[test]
+#[rustfmt::skip]
+fn calls_of_someone_who_cannot_call_are_passed_over_and_named() {
+    for calls in ["[{}]", "\"x\"", "7", r#"[{"id":"a","function":{"name":"f"}}]"#] {
+        unread(&format!(r#"[{{"role":"user","content":"a","tool_calls":{calls}}}]"#), &["messages[].tool_calls"]);
+    }
+    unread(r#"[{"role":"tool","tool_call_id":"a","function_call":{"name":"f"}}]"#, &["messages[].function_call"]);
+    unread(r#"[{"role":"user","tool_calls":[],"function_call":"none"},{"role":"system","tool_calls":{},"function_call":null}]"#, &[]);
+    unread(r#"[{"role":"assistant","tool_calls":[{"id":"a","function":{"name":"f"}}]}]"#, &[]);
+    let body = r#"{"model":"m","input":[{"role":"user","content":"a","tool_calls":[{}]}]}"#;
+    assert_eq!(parsed(body).unknown, ["input[].tool_calls"]);
+}
+
+#[test]
+#[rustfmt::skip]
+fn settings_of_a_document_that_are_not_read_are_named() {
+    let document = |fields: &str| format!(r#"{{"type":"document","source":{{"type":"text","data":"a"}},{fields}}}"#);
+    let said = |fields: &str| format!(r#"[{{"role":"user","content":[{}]}}]"#, document(fields));
+    unread(&said(r#""citations":{"enabled":true}"#),                    &["messages[].content[].citations"]);
+    unread(&said(r#""context":"from 2019""#),                           &["messages[].content[].context"]);
+    unread(&said(r#""context":"","citations":{"enabled":false}"#),      &[]);
+    unread(&said(r#""context":null,"citations":null,"title":"a""#),     &[]);
+    unread(&said(r#""citations":true"#),                                &[]);
+    let both = document(r#""context":"x","citations":{"enabled":true}"#);
+    unread(&format!(r#"[{{"role":"user","content":[{{"type":"tool_result","tool_use_id":"a","content":[{both}]}}]}}]"#),
+           &["messages[].content[].context", "messages[].content[].citations"]);
+    // Text that was cited has them too, and nothing is lost by passing them over.
+    unread(r#"[{"role":"assistant","content":[{"type":"text","text":"a","citations":{"enabled":true}}]}]"#, &[]);
+    assert_eq!(parsed(&with_field(&format!(r#""system":[{both}]"#))).unknown, ["system[].context", "system[].citations"]);
+}
+
 /// Checks the thoughts of an assistant's message, and whether it has others without a signature.
 #[track_caller]
 fn thoughts(fields: &str, want: &str, unsigned: bool) {

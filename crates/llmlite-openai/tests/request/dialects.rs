@@ -46,7 +46,7 @@ fn a_part_is_read_in_every_form() {
     part(r#"{"type":"tool_use","id":"a","name":"f"}"#,                      r#"ToolUse(ToolCall { id: "a", call: Function(FunctionCall { name: "f", arguments: "{}" }), cache_control: None })"#);
     part(r#"{"type":"tool_result","tool_use_id":"a"}"#,                     r#"ToolResult(ToolResult { tool_use_id: "a", content: None, is_error: false })"#);
     part(r#"{"type":"tool_result","tool_use_id":"a","is_error":true,"content":"x"}"#, r#"ToolResult(ToolResult { tool_use_id: "a", content: Some(Text("x")), is_error: true })"#);
-    part(r#"{"type":"tool_result","tool_use_id":"a","content":[{"type":"text","text":"x"}]}"#, r#"ToolResult(ToolResult { tool_use_id: "a", content: Some(Parts([Part { kind: Text("x"), cache_control: None, prompt_cache_breakpoint: false }])), is_error: false })"#);
+    part(r#"{"type":"tool_result","tool_use_id":"a","content":[{"type":"text","text":"x"}]}"#, r#"ToolResult(ToolResult { tool_use_id: "a", content: Some(Parts([Part { kind: Text("x"), cache_control: None, prompt_cache_breakpoint: false, unread: [] }])), is_error: false })"#);
     part(r#"{"type":"thinking","thinking":"t","signature":"s"}"#,           r#"Thought(Some(Signed { text: "t", signature: "s" }))"#);
     part(r#"{"type":"redacted_thinking","data":"d"}"#,                      r#"Thought(Some(Redacted { data: "d" }))"#);
     part(r#"{"type":"thinking","thinking":"t"}"#,                           "Thought(None)");
@@ -61,8 +61,17 @@ fn a_part_may_carry_what_only_other_parts_understand() {
     // Nothing of this is text's; none of it has the type that other kinds give it.
     let strange = r#"{"type":"text","text":"a","id":1,"name":[],"title":{},"data":1,"source":"s",
         "input":"i","refusal":0,"filename":1,"file_id":{},"file_data":[],"file_url":1,
-        "tool_use_id":1,"is_error":"no","thinking":{},"signature":1}"#;
+        "tool_use_id":1,"is_error":"no","thinking":{},"signature":1,"context":1,"citations":[7],
+        "file":"a.rs","content":{"a":1},"image_url":{}}"#;
     part(strange, r#"Text("a")"#);
+    for other in ["7", "\"x\"", "[{}]", "{}", r#"{"url":7}"#] {
+        let fields =
+            format!(r#""file":{other},"content":{other},"image_url":{other},"source":{other}"#);
+        part(
+            &format!(r#"{{"type":"text","text":"a",{fields}}}"#),
+            r#"Text("a")"#,
+        );
+    }
 }
 
 /// Checks the tool, where its fields are, and the name of its schema.

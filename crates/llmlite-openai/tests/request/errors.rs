@@ -28,7 +28,6 @@ fn a_wrong_setting_is_named_by_its_path() {
     refused_field(r#""temperature":"hot""#,                     "temperature", "expected a number, got a string");
     refused_field(r#""max_tokens":-1"#,                         "max_tokens", "expected a whole number");
     refused_field(r#""max_completion_tokens":1.5"#,             "max_completion_tokens", "expected a whole number");
-    refused_field(r#""max_output_tokens":"9""#,                 "max_output_tokens", "expected a whole number");
     refused_field(r#""top_k":"all""#,                           "top_k", "expected a whole number, got a string");
     refused_field(r#""n":[]"#,                                  "n", "expected a whole number that is not negative, got a list");
     refused_field(r#""stream":"yes""#,                          "stream", "expected true or false");
@@ -38,26 +37,13 @@ fn a_wrong_setting_is_named_by_its_path() {
     refused_field(r#""stop":[[1]]"#,                            "stop[0]", "expected a string, got a list");
     refused_field(r#""stop":[1]"#,                              "stop[0]", "expected a string");
     refused_field(r#""stop":{}"#,                               "stop", "a string or a list of strings");
-    refused_field(r#""stop_sequences":["a",null]"#,             "stop_sequences[1]", "expected a string, got null");
     refused_field(r#""modalities":"audio""#,                    "modalities", "expected a list");
     refused_field(r#""parallel_tool_calls":0"#,                 "parallel_tool_calls", "expected true or false");
     refused_field(r#""reasoning_effort":3"#,                    "reasoning_effort", "expected a string");
-    refused_field(r#""reasoning":{"effort":3}"#,                "reasoning.effort", "expected a string");
-    refused_field(r#""reasoning":["low"]"#,                     "reasoning", "expected an object, got a list");
-    refused_field(r#""output_config":{"effort":{}}"#,           "output_config.effort", "expected a string, got an object");
-    refused_field(r#""output_config":["low"]"#,                 "output_config", "expected an object, got a list");
-    refused_field(r#""thinking":{"budget_tokens":9}"#,          "thinking.type", "missing");
-    refused_field(r#""thinking":{"type":"much"}"#,              "thinking.type", "unknown value \"much\"");
-    refused_field(r#""thinking":{"type":"enabled","budget_tokens":-9}"#, "thinking.budget_tokens", "expected a whole number");
-    refused_field(r#""system":7"#,                              "system", "a string or a list of parts");
-    refused_field(r#""system":[{"type":"text","text":7}]"#,     "system[0].text", "expected a string");
-    refused_field(r#""instructions":[]"#,                       "instructions", "expected a string, got a list");
     refused_field(r#""response_format":{"type":"xml"}"#,        "response_format.type", "unknown value \"xml\"");
     refused_field(r#""response_format":{"type":"json_schema"}"#, "response_format.json_schema", "missing");
     refused_field(r#""response_format":{"type":"json_schema","json_schema":["s"]}"#, "response_format.json_schema", "expected an object, got a list");
     refused_field(r#""response_format":{"type":"json_schema","json_schema":{"strict":"no"}}"#, "response_format.json_schema.strict", "expected true or false");
-    refused_field(r#""text":{"format":{"type":"json_schema","name":"s"}}"#, "text.format.schema", "missing");
-    refused_field(r#""output_config":{"format":{"type":"yaml"}}"#, "output_config.format.type", "unknown value \"yaml\"");
     refused_field(r#""function_call":"f""#,                     "function_call", "expected auto, none or an object");
     refused_field(r#""function_call":[{}]"#,                    "function_call", "or an object with `name`, got a list");
     refused_field(r#""function_call":{}"#,                      "function_call.name", "missing");
@@ -65,6 +51,28 @@ fn a_wrong_setting_is_named_by_its_path() {
     refused_field(r#""functions":[["f"]]"#,                     "functions[0]", "expected an object, got a list");
     refused_field(r#""model":"n""#,                             "model", "given twice");
     refused_field(r#""user":"v""#,                              "user", "given twice");
+}
+
+#[test]
+#[rustfmt::skip]
+fn a_wrong_setting_of_another_dialect_is_named_by_its_path_in_that_dialect() {
+    let check = |field: &str, param: &str, message: &str| {
+        refused(&format!(r#"{{"model":"m","input":"hi",{field}}}"#), Invalid, Some(param), message);
+    };
+    check(r#""max_output_tokens":"9""#,                         "max_output_tokens", "expected a whole number");
+    check(r#""stop_sequences":["a",null]"#,                     "stop_sequences[1]", "expected a string, got null");
+    check(r#""reasoning":{"effort":3}"#,                        "reasoning.effort", "expected a string");
+    check(r#""reasoning":["low"]"#,                             "reasoning", "expected an object, got a list");
+    check(r#""output_config":{"effort":{}}"#,                   "output_config.effort", "expected a string, got an object");
+    check(r#""output_config":["low"]"#,                         "output_config", "expected an object, got a list");
+    check(r#""output_config":{"format":{"type":"yaml"}}"#,      "output_config.format.type", "unknown value \"yaml\"");
+    check(r#""thinking":{"budget_tokens":9}"#,                  "thinking.type", "missing");
+    check(r#""thinking":{"type":"much"}"#,                      "thinking.type", "unknown value \"much\"");
+    check(r#""thinking":{"type":"enabled","budget_tokens":-9}"#, "thinking.budget_tokens", "expected a whole number");
+    check(r#""system":7"#,                                      "system", "a string or a list of parts");
+    check(r#""system":[{"type":"text","text":7}]"#,             "system[0].text", "expected a string");
+    check(r#""instructions":[]"#,                               "instructions", "expected a string, got a list");
+    check(r#""text":{"format":{"type":"json_schema","name":"s"}}"#, "text.format.schema", "missing");
 }
 
 #[test]
@@ -115,9 +123,9 @@ fn a_wrong_message_is_named_by_its_path() {
     refused_messages(r#"[{"role":"tool","tool_call_id":"\ud800"}]"#,        "messages[0].tool_call_id", "the value is not valid JSON");
     refused_messages(r#"[{"role":"user","content":"","role":"user"}]"#,     "messages[0].role", "given twice");
     refused_messages(r#"[{"role":"assistant","refusal":7}]"#,               "messages[0].refusal", "expected a string");
-    refused_messages(r#"[{"role":"assistant","function_call":{}}]"#,        "messages[0].function_call.name", "missing");
+    refused_messages(r#"[{"role":"assistant","function_call":{"a":1}}]"#,   "messages[0].function_call.name", "missing");
     refused_messages(r#"[{"role":"assistant","function_call":"f"}]"#,       "messages[0].function_call", "expected an object, got a string");
-    refused_messages(r#"[{"role":"assistant","tool_calls":{}}]"#,           "messages[0].tool_calls", "expected a list");
+    refused_messages(r#"[{"role":"assistant","tool_calls":{"a":1}}]"#,      "messages[0].tool_calls", "expected a list");
     refused_messages(r#"[{"role":"assistant","tool_calls":[{"id":"a"}]}]"#, "messages[0].tool_calls[0].function", "missing");
     refused_messages(r#"[{"role":"assistant","tool_calls":[{"id":"a","type":"custom"}]}]"#, "messages[0].tool_calls[0].custom", "missing");
     refused_messages(r#"[{"role":"assistant","tool_calls":[{"id":"a","type":"x"}]}]"#, "messages[0].tool_calls[0].type", "unknown value \"x\"");
@@ -158,7 +166,7 @@ fn a_wrong_part_is_named_by_its_path() {
     refused_part(r#"{"type":"input_file","file_data":7}"#,              ".file_data", "expected a string");
     refused_part(r#"{"type":"input_file","file_url":7}"#,               ".file_url", "expected a string");
     refused_part(r#"{"type":"image"}"#,                                 ".source", "missing");
-    refused_part(r#"{"type":"image","source":"x"}"#,                    ".source.type", "missing");
+    refused_part(r#"{"type":"image","source":"x"}"#,                    ".source", "expected an object, got a string");
     refused_part(r#"{"type":"image","source":["x"]}"#,                  ".source", "expected an object, got a list");
     refused_part(r#"{"type":"image","source":{}}"#,                     ".source.type", "missing");
     refused_part(r#"{"type":"image","source":{"type":"text"}}"#,        ".source.type", "unknown value \"text\", expected base64 or url");

@@ -2,7 +2,8 @@
 
 use super::*;
 
-/// Fields that change nothing in the answer, and so are never a reason to refuse.
+/// Fields whose value is not looked at here, or passed over when it is strange: whatever it is, a
+/// chat with them is read.
 pub(crate) const HINTS: &[&str] = &[
     "logit_bias",
     "audio",
@@ -22,6 +23,16 @@ pub(crate) const HINTS: &[&str] = &[
     "previous_response_id",
     "conversation",
     "prompt",
+    // Those of other dialects.
+    "thinking",
+    "system",
+    "stop_sequences",
+    "output_config",
+    "input",
+    "instructions",
+    "max_output_tokens",
+    "reasoning",
+    "text",
 ];
 
 #[track_caller]
@@ -157,7 +168,7 @@ fn unknown_names_are_collected_once_and_in_order() {
 fn a_strange_hint_is_no_reason_to_refuse() {
     for value in ["true", "7", "\"x\"", "[]", "[{}]", "{}", r#"{"type":7,"ttl":[],"mode":{},"name":null}"#] {
         for hint in HINTS {
-            parsed(&with_field(&format!(r#""{hint}":{value}"#).replace(r#""user":"#, r#""user ":"#)));
+            parsed(&format!(r#"{{"model":"m","messages":[],"{hint}":{value}}}"#));
         }
         for hint in ["name", "cache_control", "thinking_blocks", "reasoning_details", "reasoning_content", "reasoning", "audio", "annotations"] {
             parsed(&with_messages(&format!(r#"[{{"role":"assistant","{hint}":{value}}}]"#)));

@@ -67,9 +67,12 @@ fn instructions_beside_the_conversation_are_read_in_every_form() {
     };
     check(r#""system":"a""#,                            r#"Some(Text("a"))"#);
     check(r#""system":[{"type":"text","text":"a","cache_control":{"type":"ephemeral"}}]"#,
-          r#"Some(Parts([Part { kind: Text("a"), cache_control: Some(CacheControl { ttl: None }), prompt_cache_breakpoint: false }]))"#);
+          r#"Some(Parts([Part { kind: Text("a"), cache_control: Some(CacheControl { ttl: None }), prompt_cache_breakpoint: false, unread: [] }]))"#);
     check(r#""instructions":"a""#,                      r#"Some(Text("a"))"#);
-    check(r#""instructions":"b","system":"a""#,         r#"Some(Text("a"))"#);
+    // Neither can have been meant to win over the other.
+    let two = r#"Some(Parts([Part { kind: Text("a"), cache_control: None, prompt_cache_breakpoint: false, unread: [] }, Part { kind: Text("b"), cache_control: None, prompt_cache_breakpoint: false, unread: [] }]))"#;
+    check(r#""instructions":"b","system":"a""#,         two);
+    check(r#""system":[{"type":"text","text":"a"}],"instructions":"b""#, two);
     check(r#""instructions":null,"system":null"#,       "None");
 }
 
@@ -166,4 +169,57 @@ fn verbosity_is_noticed_beside_the_answer_and_in_its_settings() {
             .verbosity
             .is_none()
     );
+}
+
+/// Checks which fields of a request with `fields` are told to have no effect.
+#[track_caller]
+fn without_effect(fields: &str, want: &[&str]) {
+    let body = with_field(fields);
+    assert_eq!(parsed(&body).unknown, want, "{fields}");
+}
+
+#[test]
+#[rustfmt::skip]
+fn a_form_that_another_wins_over_is_named() {
+    let text = r#"{"type":"text"}"#;
+    without_effect(r#""input":"a""#,                                                    &["input"]);
+    without_effect(r#""instructions":"b","system":"a""#,                                &[]);
+    without_effect(r#""stop":"x","stop_sequences":["y"]"#,                              &["stop_sequences"]);
+    without_effect(r#""stop":null,"stop_sequences":["y"]"#,                             &[]);
+    without_effect(r#""reasoning_effort":"low","reasoning":{"effort":"high"}"#,         &["reasoning.effort"]);
+    without_effect(r#""reasoning_effort":"low","output_config":{"effort":"high"}"#,     &["output_config.effort"]);
+    without_effect(r#""reasoning":{"effort":"low"},"output_config":{"effort":"high"}"#, &["reasoning.effort"]);
+    without_effect(r#""reasoning":{"effort":"low"}"#,                                   &[]);
+    without_effect(r#""thinking":{"type":"adaptive"},"reasoning":{"max_tokens":9}"#,    &["reasoning.max_tokens"]);
+    without_effect(r#""thinking":{"type":"adaptive"},"reasoning":{"enabled":false}"#,   &["reasoning.enabled"]);
+    without_effect(r#""reasoning":{"enabled":false,"max_tokens":9}"#,                   &["reasoning.max_tokens"]);
+    without_effect(r#""reasoning":{"effort":"low","exclude":true}"#,                    &["reasoning.exclude"]);
+    without_effect(r#""reasoning":{"effort":"low","exclude":false}"#,                   &[]);
+    without_effect(&format!(r#""response_format":{text},"text":{{"format":{text}}},"output_config":{{"format":{text}}}"#),
+                                                                                        &["text.format", "output_config.format"]);
+    without_effect(&format!(r#""text":{{"format":{text}}},"output_config":{{"format":{text}}}"#), &["output_config.format"]);
+    without_effect(r#""max_completion_tokens":1,"max_tokens":2,"max_output_tokens":3"#, &["max_tokens", "max_output_tokens"]);
+    without_effect(r#""max_tokens":2,"max_completion_tokens":2,"max_output_tokens":2"#, &[]);
+    without_effect(r#""parallel_tool_calls":true,"tool_choice":{"type":"auto","disable_parallel_tool_use":true}"#, &["parallel_tool_calls"]);
+    without_effect(r#""parallel_tool_calls":false,"tool_choice":{"type":"auto","disable_parallel_tool_use":true}"#, &[]);
+}
+
+#[test]
+#[rustfmt::skip]
+fn an_extension_of_a_strange_shape_has_no_effect_and_is_named() {
+    without_effect(r#""thinking":true"#,                                        &["thinking"]);
+    without_effect(r#""thinking":{"type":"auto"}"#,                             &["thinking"]);
+    without_effect(r#""thinking":{"type":"enabled","budget_tokens":-1}"#,       &["thinking"]);
+    without_effect(r#""thinking":{"type":"enabled","budget_tokens":1024.0}"#,   &["thinking"]);
+    without_effect(r#""reasoning":true"#,                                       &["reasoning"]);
+    without_effect(r#""reasoning":"high""#,                                     &["reasoning"]);
+    without_effect(r#""text":"x""#,                                             &["text"]);
+    without_effect(r#""instructions":["a"]"#,                                   &["instructions"]);
+    without_effect(r#""input":{"a":1}"#,                                        &["input"]);
+    without_effect(r#""system":{"a":1}"#,                                       &["system"]);
+    without_effect(r#""stop_sequences":7"#,                                     &["stop_sequences"]);
+    without_effect(r#""output_config":{"format":"json"}"#,                      &["output_config"]);
+    without_effect(r#""max_output_tokens":"9""#,                                &["max_output_tokens"]);
+    // What is well formed beside it counts.
+    thinking(r#""thinking":true,"reasoning":{"max_tokens":9}"#, None, "Some(Enabled { budget_tokens: Some(9) })");
 }

@@ -22,9 +22,9 @@ struct RawMessage<'a> {
     role: Option<Text<'a>>,
     #[serde(borrow)]
     content: Option<Content<'a>>,
-    #[serde(borrow)]
-    tool_calls: Option<Vec<ToolCall<'a>>>,
     cache_control: Option<Hint<CacheControl>>,
+    #[serde(borrow)]
+    tool_calls: Option<&'a RawValue>,
     #[serde(borrow)]
     name: Option<&'a RawValue>,
     #[serde(borrow)]
@@ -64,12 +64,17 @@ impl<'a> RawMessage<'a> {
     /// The role decides; an item without one has a type.
     fn narrow(mut self) -> Result<Message<'a>, String> {
         let (role, content) = match (self.role.take(), self.r#type) {
-            (Some(role), _) => (self.role(&role.0)?, self.content),
+            (Some(role), _) => (self.role(&role.0)?, self.content.take()),
             (None, Some(_)) => self.item()?,
             (None, None) => return Err(read::missing("role")),
         };
+        let unread = match role {
+            Role::Assistant(_) => Vec::new(),
+            _ => self.calls_of_others(),
+        };
         Ok(Message {
             role,
+            unread,
             content,
             name: read::loose(self.name).map(Text::cow),
             cache_control: Hint::of(self.cache_control),
@@ -99,10 +104,25 @@ impl<'a> RawMessage<'a> {
         Ok(Assistant {
             unsigned_reasoning: thoughts.is_empty() && self.has_reasoning(),
             thoughts,
-            refusal: read::typed(self.refusal, "refusal")?.map(Text::cow),
-            tool_calls: self.tool_calls.take().unwrap_or_default(),
-            function_call: read::typed(self.function_call, "function_call")?,
+            refusal: read::typed(filled(self.refusal), "refusal")?.map(Text::cow),
+            tool_calls: read::typed(filled(self.tool_calls), "tool_calls")?.unwrap_or_default(),
+            function_call: read::typed(self.function_call(), "function_call")?,
         })
+    }
+
+    /// Some clients say in so many words that there was no call.
+    fn function_call(&self) -> Option<&'a RawValue> {
+        filled(self.function_call).filter(|call| call.get() != "\"none\"")
+    }
+
+    /// The fields with calls, in a message of someone who cannot call.
+    fn calls_of_others(&self) -> Vec<&'static str> {
+        let given = [
+            (filled(self.tool_calls), "tool_calls"),
+            (self.function_call(), "function_call"),
+        ];
+        let given = given.into_iter();
+        given.filter_map(|(raw, name)| raw.map(|_| name)).collect()
     }
 
     /// The same thoughts come in both forms from some clients; one of them is enough.
@@ -179,4 +199,9 @@ impl<'a> RawMessage<'a> {
             ..Assistant::default()
         })))
     }
+}
+
+/// The value, if it says anything.
+fn filled(raw: Option<&RawValue>) -> Option<&RawValue> {
+    raw.filter(|raw| read::is_filled(raw))
 }

@@ -1,47 +1,89 @@
 //! Reads content and its parts in the forms of all dialects.
 
 use serde::Deserialize;
-use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
-use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::value::SeqAccessDeserializer;
+use serde::de::{Deserializer, MapAccess, SeqAccess};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
-use std::fmt;
 
 use super::{Content, FilePart, Image, Part, PartKind, ToolResult};
 use crate::chat::cache::CacheControl;
 use crate::chat::reasoning::RawThought;
 use crate::chat::tool::{Called, FunctionCall, ToolCall};
-use crate::read::{self, Fields, Hint, Text};
+use crate::read::{self, Fields, Hint, Text, TextOr};
 
 impl<'de: 'a, 'a> Deserialize<'de> for Content<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct TextOrParts;
-        impl<'de> Visitor<'de> for TextOrParts {
-            type Value = Content<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a string or a list of parts")
-            }
-
-            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Content<'de>, E> {
-                Ok(Content::Text(Cow::Borrowed(text)))
-            }
-
-            fn visit_str<E>(self, text: &str) -> Result<Content<'de>, E> {
-                Ok(Content::Text(Cow::Owned(text.to_owned())))
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, parts: A) -> Result<Content<'de>, A::Error> {
-                Vec::deserialize(SeqAccessDeserializer::new(parts)).map(Content::Parts)
-            }
-        }
-        deserializer.deserialize_any(TextOrParts)
+        read::text_or(deserializer)
     }
+}
+
+impl<'de: 'a, 'a> TextOr<'de> for Content<'a> {
+    const FORMS: &'static str = "a string or a list of parts";
+
+    fn text(text: Cow<'de, str>) -> Result<Self, String> {
+        Ok(Self::Text(text))
+    }
+
+    fn list<A: SeqAccess<'de>>(parts: A) -> Result<Self, A::Error> {
+        Vec::deserialize(SeqAccessDeserializer::new(parts)).map(Self::Parts)
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Part<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        read::object(deserializer, |raw: RawPart<'de>| raw.part(Place::Message))
+    }
+}
+
+/// What a call gave.
+struct ResultContent<'a>(Content<'a>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for ResultContent<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        read::text_or(deserializer)
+    }
+}
+
+impl<'de: 'a, 'a> TextOr<'de> for ResultContent<'a> {
+    const FORMS: &'static str = Content::FORMS;
+
+    fn text(text: Cow<'de, str>) -> Result<Self, String> {
+        Content::text(text).map(Self)
+    }
+
+    fn list<A: SeqAccess<'de>>(mut list: A) -> Result<Self, A::Error> {
+        let mut parts = Vec::new();
+        while let Some(part) = list.next_element::<PartOfResult<'de>>()? {
+            parts.push(part.0);
+        }
+        Ok(Self(Content::Parts(parts)))
+    }
+}
+
+struct PartOfResult<'a>(Part<'a>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for PartOfResult<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        read::object(deserializer, |raw: RawPart<'de>| {
+            raw.part(Place::Result).map(Self)
+        })
+    }
+}
+
+/// Where a part stands.
+///
+/// A result within a result is not read: each level would begin to count its nesting anew.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Message,
+    Result,
 }
 
 /// The fields of all kinds of parts, of which each kind has some.
 ///
-/// Those that several kinds understand differently stay raw until the kind is known.
+/// All but the text stay raw until the kind is known: some clients use the names of fields that
+/// their kind does not have for something else.
 #[derive(Deserialize)]
 struct RawPart<'a> {
     #[serde(borrow)]
@@ -49,13 +91,13 @@ struct RawPart<'a> {
     #[serde(borrow)]
     text: Option<Text<'a>>,
     #[serde(borrow)]
-    image_url: Option<ImageUrl<'a>>,
+    image_url: Option<&'a RawValue>,
     #[serde(borrow)]
-    file: Option<Fields<RawFile<'a>>>,
+    file: Option<&'a RawValue>,
     #[serde(borrow)]
-    source: Option<Source<'a>>,
+    source: Option<&'a RawValue>,
     #[serde(borrow)]
-    content: Option<Content<'a>>,
+    content: Option<&'a RawValue>,
     cache_control: Option<Hint<CacheControl>>,
     #[serde(borrow)]
     prompt_cache_breakpoint: Option<&'a RawValue>,
@@ -71,6 +113,10 @@ struct RawPart<'a> {
     file_id: Option<&'a RawValue>,
     #[serde(borrow)]
     title: Option<&'a RawValue>,
+    #[serde(borrow)]
+    context: Option<&'a RawValue>,
+    #[serde(borrow)]
+    citations: Option<&'a RawValue>,
     #[serde(borrow)]
     id: Option<&'a RawValue>,
     #[serde(borrow)]
@@ -89,24 +135,41 @@ struct RawPart<'a> {
     data: Option<&'a RawValue>,
 }
 
-impl<'de: 'a, 'a> Deserialize<'de> for Part<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        read::object(deserializer, |mut raw: RawPart<'de>| {
-            let cache_control = Hint::of(raw.cache_control.take());
-            let prompt_cache_breakpoint = raw
-                .prompt_cache_breakpoint
-                .is_some_and(|wish| wish.get().starts_with('{'));
-            Ok(Self {
-                kind: raw.narrow(cache_control)?,
-                cache_control,
-                prompt_cache_breakpoint,
-            })
+impl<'a> RawPart<'a> {
+    fn part(mut self, place: Place) -> Result<Part<'a>, String> {
+        let cache_control = Hint::of(self.cache_control.take());
+        let prompt_cache_breakpoint = self
+            .prompt_cache_breakpoint
+            .is_some_and(|wish| wish.get().starts_with('{'));
+        Ok(Part {
+            cache_control,
+            prompt_cache_breakpoint,
+            unread: self.unread(),
+            kind: self.narrow(cache_control, place)?,
         })
     }
-}
 
-impl<'a> RawPart<'a> {
-    fn narrow(self, cache_control: Option<CacheControl>) -> Result<PartKind<'a>, String> {
+    /// The settings of a document that it is translated without.
+    fn unread(&self) -> Vec<&'static str> {
+        if self.r#type.0 != "document" {
+            return Vec::new();
+        }
+        let citations: Option<Fields<Citations>> = read::loose(self.citations);
+        let given = [
+            (self.context.is_some_and(read::is_filled), "context"),
+            (citations.is_some_and(|wish| wish.0.enabled), "citations"),
+        ];
+        given
+            .into_iter()
+            .filter_map(|(given, name)| given.then_some(name))
+            .collect()
+    }
+
+    fn narrow(
+        self,
+        cache_control: Option<CacheControl>,
+        place: Place,
+    ) -> Result<PartKind<'a>, String> {
         Ok(match self.r#type.0.as_ref() {
             "text" | "input_text" | "output_text" => {
                 let text = self.text.ok_or_else(|| read::missing("text"))?;
@@ -114,21 +177,23 @@ impl<'a> RawPart<'a> {
             }
             "refusal" => PartKind::Refusal(read::text(self.refusal, "refusal")?),
             "image_url" | "input_image" => match (self.image_url, self.file_id) {
-                (Some(url), _) => PartKind::Image(Image::Url(url.0)),
                 (None, Some(_)) => PartKind::File(FilePart {
                     file_id: Some(read::text(self.file_id, "file_id")?),
                     ..FilePart::default()
                 }),
-                (None, None) => return Err(read::missing("image_url")),
+                (url, _) => {
+                    let ImageUrl(url) = read::needed(url, "image_url")?;
+                    PartKind::Image(Image::Url(url))
+                }
             },
             "file" => {
-                let file = self.file.ok_or_else(|| read::missing("file"))?;
-                PartKind::File(file.0.narrow())
+                let Fields(file) = read::needed::<Fields<RawFile<'_>>>(self.file, "file")?;
+                PartKind::File(file.narrow())
             }
             "input_file" => PartKind::File(self.input_file()?),
             kind @ ("image" | "document") => {
                 let is_image = kind == "image";
-                let source = self.source.ok_or_else(|| read::missing("source"))?;
+                let Fields(source) = read::needed::<Fields<Source<'_>>>(self.source, "source")?;
                 source.narrow(is_image, self.title)?
             }
             "tool_use" => PartKind::ToolUse(ToolCall {
@@ -139,9 +204,9 @@ impl<'a> RawPart<'a> {
                 }),
                 cache_control,
             }),
-            "tool_result" => PartKind::ToolResult(ToolResult {
+            "tool_result" if place == Place::Message => PartKind::ToolResult(ToolResult {
                 tool_use_id: read::text(self.tool_use_id, "tool_use_id")?,
-                content: self.content,
+                content: read::typed(self.content, "content")?.map(|ResultContent(all)| all),
                 is_error: read::typed(self.is_error, "is_error")?.unwrap_or(false),
             }),
             "thinking" | "redacted_thinking" => PartKind::Thought(
@@ -191,10 +256,8 @@ impl<'a> RawFile<'a> {
 }
 
 /// Where Anthropic's pictures and documents are.
-struct Source<'a>(RawSource<'a>);
-
-#[derive(Default, Deserialize)]
-struct RawSource<'a> {
+#[derive(Deserialize)]
+struct Source<'a> {
     #[serde(borrow)]
     r#type: Option<Text<'a>>,
     #[serde(borrow)]
@@ -205,39 +268,11 @@ struct RawSource<'a> {
     file_id: Option<Text<'a>>,
 }
 
-impl<'de: 'a, 'a> Deserialize<'de> for Source<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Place;
-        impl<'de> Visitor<'de> for Place {
-            type Value = Source<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
-
-            /// A search result's source, which nobody here reads.
-            fn visit_str<E>(self, _: &str) -> Result<Source<'de>, E> {
-                Ok(Source(RawSource::default()))
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<Source<'de>, A::Error> {
-                Err(read::no_list(list, &self))
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Source<'de>, A::Error> {
-                RawSource::deserialize(MapAccessDeserializer::new(map)).map(Source)
-            }
-        }
-        deserializer.deserialize_any(Place)
-    }
-}
-
 impl<'a> Source<'a> {
     fn narrow(self, is_image: bool, title: Option<&'a RawValue>) -> Result<PartKind<'a>, String> {
         let need =
             |text: Option<Text<'a>>, field| text.map(Text::cow).ok_or_else(|| read::missing(field));
-        let Self(raw) = self;
-        let kind = need(raw.r#type, "source.type")?;
+        let kind = need(self.r#type, "source.type")?;
         let mut file = FilePart {
             filename: read::loose(title).map(Text::cow),
             ..FilePart::default()
@@ -245,17 +280,17 @@ impl<'a> Source<'a> {
         match (kind.as_ref(), is_image) {
             ("base64", true) => {
                 return Ok(PartKind::Image(Image::Base64(need(
-                    raw.data,
+                    self.data,
                     "source.data",
                 )?)));
             }
             ("url", true) => {
-                return Ok(PartKind::Image(Image::Url(need(raw.url, "source.url")?)));
+                return Ok(PartKind::Image(Image::Url(need(self.url, "source.url")?)));
             }
-            ("base64", false) => file.file_data = Some(need(raw.data, "source.data")?),
-            ("text", false) => file.text = Some(need(raw.data, "source.data")?),
-            ("url", false) => file.file_data = Some(need(raw.url, "source.url")?),
-            ("file", _) => file.file_id = Some(need(raw.file_id, "source.file_id")?),
+            ("base64", false) => file.file_data = Some(need(self.data, "source.data")?),
+            ("text", false) => file.text = Some(need(self.data, "source.data")?),
+            ("url", false) => file.file_data = Some(need(self.url, "source.url")?),
+            ("file", _) => file.file_id = Some(need(self.file_id, "source.file_id")?),
             (other, true) => return Err(read::unknown("source.type", other, "base64 or url")),
             (other, false) => {
                 return Err(read::unknown("source.type", other, "base64, text or url"));
@@ -270,32 +305,19 @@ struct ImageUrl<'a>(Cow<'a, str>);
 
 impl<'de: 'a, 'a> Deserialize<'de> for ImageUrl<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Url;
-        impl<'de> Visitor<'de> for Url {
-            type Value = ImageUrl<'de>;
+        read::text_or(deserializer)
+    }
+}
 
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object with `url`")
-            }
+impl<'de: 'a, 'a> TextOr<'de> for ImageUrl<'a> {
+    const FORMS: &'static str = "an object with `url`";
 
-            fn visit_borrowed_str<E>(self, url: &'de str) -> Result<ImageUrl<'de>, E> {
-                Ok(ImageUrl(Cow::Borrowed(url)))
-            }
+    fn text(url: Cow<'de, str>) -> Result<Self, String> {
+        Ok(Self(url))
+    }
 
-            fn visit_str<E>(self, url: &str) -> Result<ImageUrl<'de>, E> {
-                Ok(ImageUrl(Cow::Owned(url.to_owned())))
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<ImageUrl<'de>, A::Error> {
-                Err(read::no_list(list, &self))
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<ImageUrl<'de>, A::Error> {
-                let wrapped = Wrapped::deserialize(MapAccessDeserializer::new(map))?;
-                Ok(ImageUrl(wrapped.url.0))
-            }
-        }
-        deserializer.deserialize_any(Url)
+    fn object<A: MapAccess<'de>>(map: A) -> Result<Self, A::Error> {
+        read::narrowed(map, |wrapped: Wrapped<'de>| Ok(Self(wrapped.url.0)))
     }
 }
 
@@ -303,4 +325,10 @@ impl<'de: 'a, 'a> Deserialize<'de> for ImageUrl<'a> {
 struct Wrapped<'a> {
     #[serde(borrow)]
     url: Text<'a>,
+}
+
+/// Whether Claude is to say where in a document it found something.
+#[derive(Deserialize)]
+struct Citations {
+    enabled: bool,
 }
