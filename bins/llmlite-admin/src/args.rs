@@ -129,9 +129,9 @@ pub(crate) struct NewKeyArgs {
     /// When it stops working: 30d, 12h, 2026-12-31 or 2026-12-31T18:00:00Z [default: never]
     #[arg(long, value_name = "WHEN")]
     pub(crate) expires: Option<String>,
-    /// Refuse requests that would otherwise be adjusted, or ignored in part
-    #[arg(long)]
-    pub(crate) strict: bool,
+    /// Whether to refuse requests that would otherwise be adjusted, or ignored in part
+    #[arg(long, value_enum, default_value_t = Switch::Off)]
+    pub(crate) strict: Switch,
 }
 
 /// A setting with two positions.
@@ -139,6 +139,12 @@ pub(crate) struct NewKeyArgs {
 pub(crate) enum Switch {
     On,
     Off,
+}
+
+impl Switch {
+    pub(crate) fn is_on(self) -> bool {
+        self == Self::On
+    }
 }
 
 #[derive(Debug, Subcommand)]

@@ -3,7 +3,9 @@
 use std::{collections::BTreeSet, fmt};
 
 use llmlite_core::{
-    catalogue::{Catalogue, Contradiction, ModelEntry, ResidencyPolicy, ServedCatalogue},
+    catalogue::{
+        Abilities, Catalogue, Contradiction, ModelEntry, ResidencyPolicy, ServedCatalogue, Thinking,
+    },
     keys::ModelScope,
 };
 
@@ -108,6 +110,64 @@ pub fn removal(shipped: &Catalogue, before: &Catalogue, after: &Catalogue) -> Re
         .filter(|name| !knows(after, name))
         .partition(|name| knows(shipped, name));
     Removal { gone, as_shipped }
+}
+
+/// An operator's entry of a model that lacks what the shipped one says of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Poorer {
+    /// The model.
+    pub model: String,
+    /// The abilities that only the shipped entry has, as an entry spells them.
+    pub lacks: Vec<&'static str>,
+}
+
+/// The entries of `changes` that lack abilities of the shipped entry of that name: often because
+/// they were written before these were known, and not because anybody meant it.
+pub fn poorer(shipped: &Catalogue, changes: &Catalogue) -> Vec<Poorer> {
+    let mut all = Vec::new();
+    for entry in &changes.models {
+        let Some(known) = shipped.models.iter().find(|m| m.name == entry.name) else {
+            continue;
+        };
+        let both = has(&known.abilities).into_iter().zip(has(&entry.abilities));
+        let lacks: Vec<_> = both
+            .filter(|((_, known), (_, has))| *known && !has)
+            .map(|((ability, _), _)| ability)
+            .collect();
+        if !lacks.is_empty() {
+            let model = entry.name.clone();
+            all.push(Poorer { model, lacks });
+        }
+    }
+    all
+}
+
+/// The abilities of which a model has one or not, and whether it has it.
+fn has(abilities: &Abilities) -> [(&'static str, bool); 9] {
+    let Abilities {
+        vision,
+        pdf,
+        // Not an ability that is there or not; every entry has to say it.
+        sampling: _,
+        prefill,
+        forced_tool,
+        thinking,
+        json_schema,
+        strict_tools,
+        cache,
+        system_turns,
+    } = *abilities;
+    [
+        ("vision", vision),
+        ("pdf", pdf),
+        ("prefill", prefill),
+        ("forced_tool", forced_tool),
+        ("thinking", thinking != Thinking::None),
+        ("json_schema", json_schema),
+        ("strict_tools", strict_tools),
+        ("cache", cache.is_some()),
+        ("system_turns", system_turns),
+    ]
 }
 
 /// Of two entries of one name the second would silently win.

@@ -21,6 +21,7 @@ use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
 use crate::{
+    aside::Aside,
     health::Health,
     ledger::{self, UsageQueue},
 };
@@ -158,6 +159,8 @@ pub(crate) struct App {
     pub(crate) places: Arc<Semaphore>,
     pub(crate) orphan_time: Duration,
     pub(crate) orphans: Arc<Semaphore>,
+    /// Where large bodies are translated.
+    pub(crate) aside: Aside,
     /// Requests that reached Bedrock, or are about to.
     pub(crate) work: TaskTracker,
     pub(crate) stop: Stop,
@@ -196,6 +199,7 @@ impl App {
             places: Arc::new(Semaphore::new(config.requests)),
             orphan_time: config.orphan_time,
             orphans: Arc::new(Semaphore::new(config.orphans)),
+            aside: Aside::new(work.clone()),
             work,
             stop,
         })

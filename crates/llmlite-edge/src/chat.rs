@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::UNIX_EPOCH};
 
+use bytes::Bytes;
 use hyper::{
     HeaderMap, Response, StatusCode,
     body::Incoming,
@@ -20,7 +21,8 @@ use llmlite_translator::{CacheLife, DecodeError, Encoded, Options, Reply, Stamp,
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use crate::{
-    app::App, dialect::Dialect, failure::Failure, meter::Meter, models, named, options, pump::Pump,
+    app::App, aside, dialect::Dialect, failure::Failure, meter::Meter, models, named, options,
+    pump::Pump,
 };
 
 const RESIDENCY: HeaderName = HeaderName::from_static("x-llmlite-residency");
@@ -44,14 +46,13 @@ impl App {
         let place = self.places.clone().try_acquire_owned();
         let place = place.map_err(|_| Failure::Busy)?;
         let body = body.take().ok_or(Failure::Lost)?;
-        let bytes = body::read(body, self.body_bytes, self.body_time).await?;
+        let body = body::read(body, self.body_bytes, self.body_time).await?;
         let Order {
             name,
             model,
             streamed,
             encoded,
-        } = self.order(dialect, &bytes, &grant, options)?;
-        drop(bytes);
+        } = self.order(dialect, body, &grant, options).await?;
         let ignored = named::list(&encoded.ignored);
         let adjusted = named::list(&encoded.adjusted);
         let admission = self.policy.admit(
@@ -86,7 +87,7 @@ impl App {
             self.work.spawn(app.complete(call, meter, answer));
         }
         let answer = answered.await.unwrap_or(Err(Failure::Lost));
-        let mut response = answer.unwrap_or_else(|failure| failure.answer(id));
+        let mut response = answer.unwrap_or_else(|failure| failure.answer(dialect, id));
         reply::set(&mut response, RESIDENCY, model.residency.as_str());
         reply::set(&mut response, REGION, &self.region);
         for (header, fields) in [(IGNORED, ignored), (ADJUSTED, adjusted)] {
@@ -97,14 +98,37 @@ impl App {
         Ok(response)
     }
 
-    /// Reads and translates what the body asks for.
-    fn order(
+    /// Reads and translates what the body asks for: a large one where it holds nobody up.
+    async fn order(
+        self: &Arc<Self>,
+        dialect: Dialect,
+        body: Bytes,
+        grant: &KeyGrant,
+        options: Options,
+    ) -> Result<Order, Failure> {
+        if body.len() <= aside::SMALL {
+            return self.translated(dialect, &body, grant, options);
+        }
+        let (app, grant) = (Arc::clone(self), grant.clone());
+        let bytes = body.len();
+        let job = move || app.translated(dialect, &body, &grant, options);
+        let order = self.aside.run(bytes, job).await;
+        order.unwrap_or(Err(Failure::Lost))
+    }
+
+    fn translated(
         &self,
         dialect: Dialect,
         body: &[u8],
         grant: &KeyGrant,
         options: Options,
     ) -> Result<Order, Failure> {
+        let options = Options {
+            // Thoughts have no place in text, and would use up the few tokens that its clients
+            // allow an answer.
+            thoughtless: dialect == Dialect::Text,
+            ..options
+        };
         let (body, unknown) = dialect.chat_body(body)?;
         let mut request = ChatRequest::parse(&body)?;
         request.unknown.extend(unknown);
@@ -240,9 +264,12 @@ fn finished(
 
 fn facts(encoded: &Encoded, model: &ServedModel) -> estimate::Facts {
     estimate::Facts {
-        body_bytes: encoded.body.len() as u64,
+        body_bytes: encoded.body.len().saturating_sub(encoded.facts.image_bytes) as u64,
+        images: encoded.facts.images,
+        pdfs: encoded.facts.pdfs,
         tools: encoded.facts.tools,
         max_tokens: encoded.facts.max_tokens,
+        thinks: encoded.facts.thinks,
         context_tokens: model.context_tokens,
         cache: encoded.facts.cache.map(|life| match life {
             CacheLife::FiveMinutes => estimate::CacheLife::FiveMinutes,

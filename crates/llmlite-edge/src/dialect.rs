@@ -34,6 +34,17 @@ impl Dialect {
         }
     }
 
+    /// The client's name of what is this field, or a part of it, in the chat request.
+    pub(crate) fn own_field(self, field: &str) -> &str {
+        match self {
+            Self::Chat => field,
+            Self::Text => match field.strip_prefix("messages") {
+                Some(rest) if rest.is_empty() || rest.starts_with(['[', '.']) => "prompt",
+                _ => field,
+            },
+        }
+    }
+
     /// What an answer's id begins with.
     pub(crate) fn id_prefix(self) -> &'static str {
         match self {

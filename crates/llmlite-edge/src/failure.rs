@@ -23,6 +23,8 @@ use llmlite_policy::Denial;
 use llmlite_translator::{DecodeError, EncodeError, StreamError};
 use tracing::{error, warn};
 
+use crate::dialect::Dialect;
+
 /// Tells the SDKs of OpenAI and Anthropic whether to try again.
 const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
 
@@ -123,6 +125,20 @@ impl Answer {
         self
     }
 
+    /// Names the client's own field where this dialect's differs from that of chat, in which
+    /// everything behind the edge thinks.
+    fn told_in(mut self, dialect: Dialect) -> Self {
+        let Some(param) = self.param.take() else {
+            return self;
+        };
+        let own = dialect.own_field(&param);
+        if let Some(rest) = self.message.strip_prefix(param.as_str()) {
+            self.message = format!("{own}{rest}");
+        }
+        self.param = Some(own.to_owned());
+        self
+    }
+
     fn body(self, id: &RequestId) -> ErrorBody {
         let body = ErrorBody::new(self.kind, self.message)
             .with_param(self.param)
@@ -135,9 +151,9 @@ impl Answer {
 }
 
 impl Failure {
-    /// The whole answer.
-    pub(crate) fn answer(&self, id: &RequestId) -> Response<Body> {
-        let answer = self.explained();
+    /// The whole answer to a request of that dialect.
+    pub(crate) fn answer(&self, dialect: Dialect, id: &RequestId) -> Response<Body> {
+        let answer = self.explained().told_in(dialect);
         self.log(answer.status, id);
         let status = answer.status;
         let retry_after = answer.retry_after;
@@ -161,8 +177,8 @@ impl Failure {
     }
 
     /// The error object alone, for the middle of a stream whose status has been sent.
-    pub(crate) fn in_stream(&self, id: &RequestId) -> ErrorBody {
-        let answer = self.explained();
+    pub(crate) fn in_stream(&self, dialect: Dialect, id: &RequestId) -> ErrorBody {
+        let answer = self.explained().told_in(dialect);
         self.log(answer.status, id);
         answer.body(id)
     }

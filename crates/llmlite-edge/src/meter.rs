@@ -54,12 +54,12 @@ impl Meter {
         self.upstream_request_id = upstream_request_id;
     }
 
-    /// So much output has come, and Bedrock has counted so far.
+    /// So much output has come in all, and Bedrock has counted so far.
     pub(crate) fn saw(&mut self, output_bytes: usize, usage: Option<Usage>) {
         if output_bytes > 0 && self.time_to_first_token.is_none() {
             self.time_to_first_token = Some(self.elapsed());
         }
-        self.output_bytes += output_bytes as u64;
+        self.output_bytes = output_bytes as u64;
         self.counted = usage.map(tokens).or(self.counted);
     }
 

@@ -25,6 +25,7 @@ pub(crate) fn read(
     Ok(Options {
         strict: grant.strict || strict.unwrap_or(false),
         cache: one_of(headers, &CACHE, points)?.unwrap_or(cache),
+        ..Options::default()
     })
 }
 

@@ -8,19 +8,11 @@ use llmlite_core::{
     usage::Ending,
 };
 use llmlite_http::{RequestId, Stop};
-use llmlite_openai::{
-    ChatChunk,
-    chat::{
-        chunk::Delta,
-        response::{ReasoningDetail, ReasoningThought},
-        tool_call::{FunctionDelta, ToolCallDelta},
-    },
-    sse,
-};
+use llmlite_openai::{ChatChunk, sse};
 use llmlite_translator::{StreamDecoder, StreamError};
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore, mpsc},
-    time::{Instant, sleep_until, timeout},
+    time::{Instant, sleep_until, timeout, timeout_at},
 };
 use tracing::debug;
 
@@ -52,6 +44,8 @@ enum Client {
     Reading {
         pieces: mpsc::Sender<Bytes>,
         stall: Duration,
+        /// Until when it is to be sent something.
+        silent_until: Instant,
     },
     Gone {
         /// When the answer is given up.
@@ -62,7 +56,7 @@ enum Client {
     Abandoned,
 }
 
-/// How long a stream may be silent before the client is shown that it is alive: half of what the
+/// How long a client may be sent nothing before it is shown that it is alive: half of what the
 /// most impatient load balancers wait.
 const SILENCE: Duration = Duration::from_secs(15);
 /// How long an ended stream is read on for the connection's sake, so that it can be used again.
@@ -80,7 +74,11 @@ impl Client {
     /// gone for too long.
     async fn moves(&self) -> Moved {
         match self {
-            Self::Reading { pieces, .. } => match timeout(SILENCE, pieces.closed()).await {
+            Self::Reading {
+                pieces,
+                silent_until,
+                ..
+            } => match timeout_at(*silent_until, pieces.closed()).await {
                 Ok(()) => Moved::Left,
                 Err(_) => Moved::Silent,
             },
@@ -137,6 +135,7 @@ impl Pump {
             client: Client::Reading {
                 pieces,
                 stall: app.write_stall,
+                silent_until: Instant::now() + SILENCE,
             },
             id,
             stop: app.stop.clone(),
@@ -217,8 +216,8 @@ impl Pump {
         if let Err(error) = self.decoder.push(event, &mut self.chunks) {
             return ControlFlow::Break(Failed(Failure::Stream(error)));
         }
-        let seen = self.chunks.iter().map(output_bytes).sum();
-        self.meter.saw(seen, self.decoder.usage());
+        let (seen, counted) = (self.decoder.seen_bytes(), self.decoder.usage());
+        self.meter.saw(seen, counted);
         self.frame();
         if self.decoder.is_complete() {
             return self.finish();
@@ -264,7 +263,7 @@ impl Pump {
     }
 
     fn write_failure(&mut self, failure: &Failure) {
-        let body = failure.in_stream(&self.id);
+        let body = failure.in_stream(self.dialect, &self.id);
         if let Err(error) = sse::data(&mut self.text, &body) {
             debug!(request.id = %self.id, %error, "an error cannot be written");
         }
@@ -276,7 +275,12 @@ impl Pump {
             return;
         }
         let piece = Bytes::from(std::mem::take(&mut self.text));
-        let Client::Reading { pieces, stall } = &self.client else {
+        let Client::Reading {
+            pieces,
+            stall,
+            silent_until,
+        } = &mut self.client
+        else {
             return;
         };
         let sent = match pieces.try_send(piece) {
@@ -286,7 +290,10 @@ impl Pump {
                 matches!(timeout(*stall, pieces.send(piece)).await, Ok(Ok(())))
             }
         };
-        if !sent {
+        if sent {
+            // Only this counts: what Bedrock sends need not come through to the client.
+            *silent_until = Instant::now() + SILENCE;
+        } else {
             self.orphan();
         }
     }
@@ -301,42 +308,4 @@ impl Pump {
             Err(_) => Client::Abandoned,
         };
     }
-}
-
-/// How much of the model's output a chunk carries.
-fn output_bytes(chunk: &ChatChunk) -> usize {
-    let deltas = chunk.choices.iter().map(|choice| &choice.delta);
-    deltas.map(delta_bytes).sum()
-}
-
-/// A refusal is not counted: it comes with the end, and so with Bedrock's own count.
-fn delta_bytes(delta: &Delta) -> usize {
-    let calls: usize = delta.tool_calls.iter().map(call_bytes).sum();
-    let thoughts: usize = delta.reasoning_details.iter().map(sealed_bytes).sum();
-    let legacy = delta.function_call.as_ref().map_or(0, function_bytes);
-    bytes(&delta.content) + bytes(&delta.reasoning_content) + calls + thoughts + legacy
-}
-
-fn call_bytes(call: &ToolCallDelta) -> usize {
-    let function = call.function.as_ref().map_or(0, function_bytes);
-    let custom = call.custom.as_ref();
-    function + custom.map_or(0, |custom| bytes(&custom.name) + custom.input.len())
-}
-
-fn function_bytes(function: &FunctionDelta) -> usize {
-    bytes(&function.name) + function.arguments.len()
-}
-
-/// What stands for thoughts that are not shown; the words of those that are were counted when
-/// they came.
-fn sealed_bytes(detail: &ReasoningDetail) -> usize {
-    match &detail.thought {
-        ReasoningThought::Text { text, signature } if text.is_empty() => bytes(signature),
-        ReasoningThought::Text { .. } => 0,
-        ReasoningThought::Encrypted { data } => data.len(),
-    }
-}
-
-fn bytes(text: &Option<String>) -> usize {
-    text.as_ref().map_or(0, String::len)
 }

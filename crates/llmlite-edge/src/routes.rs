@@ -44,6 +44,14 @@ impl<'a> Route<'a> {
         matches!(self, Self::Live | Self::Ready)
     }
 
+    /// The dialect in which a failure is told.
+    fn dialect(&self) -> Dialect {
+        match self {
+            Self::Completions(dialect) => *dialect,
+            Self::Live | Self::Ready | Self::Models | Self::Model(_) => Dialect::Chat,
+        }
+    }
+
     fn method(&self) -> Method {
         match self {
             Self::Completions(_) => Method::POST,
@@ -63,7 +71,9 @@ impl Handler for App {
                 if let Some(body) = unread(&head, body) {
                     body::discard(body, at_most).await;
                 }
-                failure.answer(&id)
+                let route = Route::of(head.uri.path());
+                let dialect = route.map_or(Dialect::Chat, |route| route.dialect());
+                failure.answer(dialect, &id)
             }
         }
     }

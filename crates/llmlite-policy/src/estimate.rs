@@ -8,16 +8,26 @@ use crate::price;
 const BYTES_PER_TOKEN: u64 = 2;
 /// What the instructions for the use of tools add.
 const TOOL_PROMPT: u64 = 1_000;
+/// The most that a picture costs on any model: larger ones are made smaller before they are read,
+/// by the newest families to 2,576 pixels on the long side, by the others to 1,568 (1,600 tokens).
+const PICTURE: u64 = 4_784;
 
 /// The facts of a request that bound its tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Facts {
-    /// Bytes of the body that is sent to the model.
+    /// Bytes of the body that is sent to the model, without its pictures.
     pub body_bytes: u64,
+    /// Pictures in it.
+    pub images: u32,
+    /// PDF files in it.
+    pub pdfs: u32,
     /// Whether it offers tools.
     pub tools: bool,
     /// The most that the model may put out.
     pub max_tokens: u32,
+    /// Whether it may think first. Thoughts are billed in full, and the answer has a summary of
+    /// them or nothing.
+    pub thinks: bool,
     /// The model's context.
     pub context_tokens: u32,
     /// How long the prompt cache is asked to keep a part of the input, if it is; the longest time
@@ -64,16 +74,25 @@ pub fn input(facts: &Facts, prices: &Prices) -> Tokens {
 
 /// An upper bound of the input.
 fn input_tokens(facts: &Facts) -> u64 {
+    let context = u64::from(facts.context_tokens);
+    if facts.pdfs > 0 {
+        // A page costs as text and as a picture, and a few bytes can make a thousand pages.
+        return context;
+    }
     let prompt = facts.body_bytes.div_ceil(BYTES_PER_TOKEN);
+    let pictures = u64::from(facts.images) * PICTURE;
     let tools = if facts.tools { TOOL_PROMPT } else { 0 };
-    (prompt + tools).min(u64::from(facts.context_tokens))
+    (prompt + pictures + tools).min(context)
 }
 
-/// An upper bound of the output so far, from the bytes that came.
+/// An upper bound of the output so far, from the bytes that came: of a model that thinks they tell
+/// too little.
 pub fn output_tokens(facts: &Facts, bytes_seen: u64) -> u64 {
-    bytes_seen
-        .div_ceil(BYTES_PER_TOKEN)
-        .min(u64::from(facts.max_tokens))
+    let most = u64::from(facts.max_tokens);
+    match facts.thinks {
+        true => most,
+        false => bytes_seen.div_ceil(BYTES_PER_TOKEN).min(most),
+    }
 }
 
 #[cfg(test)]
@@ -85,20 +104,54 @@ mod tests {
 
     use super::*;
 
+    const FACTS: Facts = Facts {
+        body_bytes: 0,
+        images: 0,
+        pdfs: 0,
+        tools: false,
+        max_tokens: 100,
+        thinks: false,
+        context_tokens: 10_000,
+        cache: None,
+    };
+
     #[test]
+    #[rustfmt::skip]
     fn an_estimate_is_bounded_by_what_the_model_can_take_and_give() {
-        let facts = |body_bytes, tools| Facts {
-            body_bytes,
-            tools,
-            max_tokens: 100,
-            context_tokens: 10_000,
-            cache: None,
+        let check = |body_bytes, tools, images, pdfs, want| {
+            let facts = Facts {
+                body_bytes,
+                tools,
+                images,
+                pdfs,
+                ..FACTS
+            };
+            assert_eq!(input_tokens(&facts), want, "{facts:?}");
         };
-        assert_eq!(input_tokens(&facts(101, false)), 51);
-        assert_eq!(input_tokens(&facts(100, true)), 1_050);
-        assert_eq!(input_tokens(&facts(1 << 40, true)), 10_000);
-        assert_eq!(output_tokens(&facts(0, false), 3), 2);
-        assert_eq!(output_tokens(&facts(0, false), 1 << 40), 100);
+        //    bytes    tools  images  pdfs  tokens
+        check(101,     false, 0,      0,    51);
+        check(100,     true,  0,      0,    1_050);
+        check(1 << 40, true,  0,      0,    10_000);
+        check(100,     false, 1,      0,    50 + 4_784);
+        check(100,     true,  1,      0,    1_050 + 4_784);
+        check(100,     false, 2,      0,    50 + 2 * 4_784);
+        check(100,     true,  2,      0,    10_000);
+        check(100,     false, u32::MAX, 0,  10_000);
+        // How many pages a PDF has cannot be told: it may fill the context.
+        check(100,     false, 0,      1,    10_000);
+    }
+
+    #[test]
+    fn output_is_bounded_by_what_came_unless_the_model_thinks() {
+        let check = |thinks, bytes, want| {
+            let facts = Facts { thinks, ..FACTS };
+            assert_eq!(output_tokens(&facts, bytes), want, "{thinks} {bytes}");
+        };
+        check(false, 0, 0);
+        check(false, 3, 2);
+        check(false, 1 << 40, 100);
+        check(true, 0, 100);
+        check(true, 1 << 40, 100);
     }
 
     fn list([input, cache_write_5m, cache_write_1h]: [i64; 3]) -> PriceList {
@@ -117,10 +170,8 @@ mod tests {
     fn check(cache: Option<CacheLife>, base: [i64; 3], long: [i64; 3], bytes: u64, want: [u64; 3]) {
         let facts = Facts {
             body_bytes: bytes,
-            tools: false,
-            max_tokens: 100,
-            context_tokens: 10_000,
             cache,
+            ..FACTS
         };
         let prices = Prices {
             base: list(base),

@@ -41,7 +41,7 @@ pub fn decode(
         return Err(DecodeError::NoUsage);
     }
     let mut usage = Usage::default();
-    usage.update(&answer.usage);
+    usage.update(&answer.usage, reply.one_hour);
 
     let choice = choice(answer, usage, reply)?;
     let completion = ChatCompletion {

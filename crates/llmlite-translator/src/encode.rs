@@ -19,9 +19,11 @@ mod thinking;
 mod titles;
 mod tools;
 mod turns;
+mod weight;
 
 use llmlite_openai::ChatRequest;
 use std::borrow::Cow;
+use std::io::{self, Write};
 
 use self::notes::Notes;
 use crate::claude::request::{
@@ -54,8 +56,14 @@ pub struct Encoded {
 pub struct Facts {
     /// Longest answer that the model may give, in tokens.
     pub max_tokens: u32,
+    /// Whether the model may think: it bills its thoughts in full, and sends a summary or nothing.
+    pub thinks: bool,
     /// Pictures in the whole conversation.
     pub images: u32,
+    /// Bytes of the body that are pictures, which cost by their pixels and not by these.
+    pub image_bytes: usize,
+    /// PDF files in the whole conversation: each page costs as text and as a picture.
+    pub pdfs: u32,
     /// Whether tools are sent along, which costs input of the provider's own.
     pub tools: bool,
     /// The longest life of a cached prefix that the body asks for: writing it costs more than
@@ -79,6 +87,9 @@ pub struct Options {
     pub strict: bool,
     /// Where the prompt cache is to end prefixes.
     pub cache: CachePoints,
+    /// Keep the model from thinking, as far as it can be, where the client says nothing about it:
+    /// for answers that have no place for thoughts.
+    pub thoughtless: bool,
 }
 
 /// Where the prompt cache is to end prefixes.
@@ -107,9 +118,10 @@ pub fn encode(
     settings::refuse_unsupported(request)?;
     let mut notes = Notes::default();
     settings::note_ignored(request, &mut notes);
-    let (mut body, mut known) = translated(request, model, &mut notes)?;
+    let (mut body, mut known) = translated(request, model, options.thoughtless, &mut notes)?;
     let cache = cache::place(request, model, options.cache, &mut body, &mut notes);
     known.facts.cache = cache;
+    known.reply.one_hour = cache == Some(CacheLife::OneHour);
     let (ignored, adjusted) = notes.told(options.strict)?;
     Ok(Encoded {
         body: bytes(&body)?,
@@ -134,10 +146,12 @@ struct Known {
 fn translated<'a>(
     request: &'a ChatRequest<'a>,
     model: &Model,
+    thoughtless: bool,
     notes: &mut Notes,
 ) -> Result<(MessagesBody<'a>, Known), EncodeError> {
     let mut conversation = turns::encode(request, model, notes)?;
     let turns = conversation.turns;
+    let weight = weight::of(&turns);
     let mut room = closed::Room::default();
     let format = format::native(request, model, &turns, &mut room, notes)?;
     let mut tools = tools::encode(request, model, &mut room, notes)?;
@@ -145,6 +159,7 @@ fn translated<'a>(
         length: settings::length(request, model, notes)?,
         forced: is_forced(&tools),
         unsigned: is_unsigned(&turns),
+        thoughtless,
     };
     let thinking = thinking::plan(request, model, scene, notes)?;
     let can_force = model.forced_tool && !thinking.has_budget() && !is_begun(&turns);
@@ -157,7 +172,10 @@ fn translated<'a>(
     let known = Known {
         facts: Facts {
             max_tokens: thinking.max_tokens,
-            images: conversation.images,
+            thinks: thinking.on,
+            images: weight.images,
+            image_bytes: weight.image_bytes,
+            pdfs: weight.pdfs,
             tools: !tools.tools.is_empty(),
             cache: None,
         },
@@ -168,6 +186,7 @@ fn translated<'a>(
             legacy: tools.legacy,
             answer_tool: emulated.answer_tool,
             fenced: emulated.fenced,
+            one_hour: false,
         },
     };
     let body = MessagesBody {
@@ -192,13 +211,38 @@ fn translated<'a>(
 
 /// The body as it is sent.
 fn bytes(body: &MessagesBody<'_>) -> Result<Vec<u8>, EncodeError> {
-    let body = serde_json::to_vec(body).expect("the body has only string keys and finite numbers");
-    match body.len() > MOST_BYTES {
+    let mut sheet = Sheet::default();
+    serde_json::to_writer(&mut sheet, body)
+        .expect("the body has only string keys and finite numbers, and a sheet takes all of it");
+    match sheet.bytes > MOST_BYTES {
         true => Err(EncodeError::TooLarge {
-            bytes: body.len(),
+            bytes: sheet.bytes,
             most: MOST_BYTES,
         }),
-        false => Ok(body),
+        false => Ok(sheet.text),
+    }
+}
+
+/// Holds a body that is not too large, and of one that is only the length.
+#[derive(Default)]
+struct Sheet {
+    text: Vec<u8>,
+    bytes: usize,
+}
+
+impl Write for Sheet {
+    fn write(&mut self, piece: &[u8]) -> io::Result<usize> {
+        self.bytes = self.bytes.saturating_add(piece.len());
+        if self.bytes > MOST_BYTES {
+            self.text = Vec::new();
+        } else {
+            self.text.extend_from_slice(piece);
+        }
+        Ok(piece.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 
@@ -231,4 +275,21 @@ fn is_begun(turns: &[Turn<'_>]) -> bool {
     turns
         .last()
         .is_some_and(|turn| turn.role == Role::Assistant)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_body_that_is_too_large_only_the_length_is_held() {
+        let (mut sheet, piece) = (Sheet::default(), vec![b'a'; MOST_BYTES / 5]);
+        for pieces in 1..=12 {
+            sheet.write_all(&piece).expect("a sheet takes all of it");
+            assert_eq!(sheet.bytes, pieces * piece.len());
+            let held = if pieces <= 5 { sheet.bytes } else { 0 };
+            assert_eq!(sheet.text.len(), held);
+            assert!(pieces <= 5 || sheet.text.capacity() == 0);
+        }
+    }
 }

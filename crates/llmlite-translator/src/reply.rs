@@ -16,6 +16,8 @@ pub struct Reply {
     pub(crate) answer_tool: Option<String>,
     /// Whether the answer is JSON that the model may have put into a code fence.
     pub(crate) fenced: bool,
+    /// Whether the request asks the prompt cache to keep something for an hour.
+    pub(crate) one_hour: bool,
 }
 
 impl Reply {

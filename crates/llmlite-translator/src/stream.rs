@@ -37,6 +37,8 @@ pub struct StreamDecoder {
     final_counts: FinalCounts,
     stop: Stop,
     refusal: Option<String>,
+    seen_bytes: usize,
+    one_hour: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,6 +65,7 @@ impl StreamDecoder {
     pub fn new(reply: Reply, stamp: Stamp) -> Self {
         Self {
             voice: Voice::new(stamp, reply.include_usage),
+            one_hour: reply.one_hour,
             narrator: Narrator::new(reply),
             phase: Phase::Open,
             begun: false,
@@ -70,6 +73,7 @@ impl StreamDecoder {
             final_counts: FinalCounts::default(),
             stop: Stop::default(),
             refusal: None,
+            seen_bytes: 0,
         }
     }
 
@@ -84,10 +88,15 @@ impl StreamDecoder {
             self.narrator.skip();
             return Ok(());
         }
+        let skipped = self.narrator.skipped();
         let told = match serde_json::from_slice(event) {
             Ok(event) => self.tell(event, out),
             Err(error) => self.unreadable(event, error, out),
         };
+        if self.narrator.skipped() > skipped {
+            // It may be output of a new kind, of which no field is known.
+            self.seen_bytes += event.len();
+        }
         if told.is_err() {
             self.phase = Phase::Broken;
         }
@@ -132,12 +141,23 @@ impl StreamDecoder {
         self.usage.filter(|_| counted)
     }
 
+    /// Bytes of output that Claude has sent so far, also of what no chunk tells: text, thoughts with
+    /// their signatures, and calls; of an event whose type or place is unknown all of it.
+    ///
+    /// Bounds what an answer cost whose count never came, unless the model thinks: Claude bills
+    /// thoughts in full and sends a summary of them, or nothing.
+    pub fn seen_bytes(&self) -> usize {
+        self.seen_bytes
+    }
+
     /// How much was skipped because its type or place is unknown: events, blocks and stop reasons.
     pub fn skipped_events(&self) -> u64 {
         self.narrator.skipped()
     }
 
     fn tell(&mut self, event: Event<'_>, out: &mut Vec<ChatChunk>) -> Result<(), StreamError> {
+        self.seen_bytes += event.delta.as_ref().map_or(0, EventDelta::bytes)
+            + event.content_block.as_ref().map_or(0, AnswerBlock::bytes);
         let mut told = self.voice.to(out);
         match event.r#type.0.as_ref() {
             "content_block_delta" => match event.delta {
@@ -199,7 +219,8 @@ impl StreamDecoder {
 
     fn count(&mut self, usage: Option<UsageFields>, is_final: bool) {
         if let Some(fields) = usage {
-            self.usage.get_or_insert_default().update(&fields);
+            let usage = self.usage.get_or_insert_default();
+            usage.update(&fields, self.one_hour);
             self.final_counts.input |= fields.input_tokens.is_some();
             self.final_counts.output |= is_final && fields.output_tokens.is_some();
         }
@@ -225,7 +246,8 @@ impl StreamDecoder {
         out: &mut Vec<ChatChunk>,
     ) -> Result<(), StreamError> {
         if let Some(metrics) = metrics {
-            self.usage.get_or_insert_default().update_billed(&metrics);
+            let usage = self.usage.get_or_insert_default();
+            usage.update_billed(&metrics, self.one_hour);
             self.final_counts.input |= metrics.input_token_count.is_some();
             self.final_counts.output |= metrics.output_token_count.is_some();
         }

@@ -139,6 +139,33 @@ fn usage_is_final_when_the_output_was_counted_at_the_end() {
     check_final(&[START, &counted, bill],      Some((8, 6)));
 }
 
+#[track_caller]
+fn check_seen(events: &[&str], want: usize) {
+    let mut decoder = decoder();
+    fed(&mut decoder, events);
+    assert_eq!(decoder.seen_bytes(), want, "{events:?}");
+}
+
+#[test]
+#[rustfmt::skip]
+fn all_output_is_seen_also_what_no_client_is_told() {
+    let signature = r#"{"type":"content_block_delta","index":0,"delta":{"type":"signature_delta","signature":"abc="}}"#;
+    let thought   = r#"{"type":"content_block_delta","index":0,"delta":{"type":"thinking_delta","thinking":"hm\n"}}"#;
+    let json      = r#"{"type":"content_block_delta","index":0,"delta":{"type":"input_json_delta","partial_json":"{\"a\""}}"#;
+    let sealed    = r#"{"type":"content_block_start","index":0,"content_block":{"type":"redacted_thinking","data":"xyz"}}"#;
+    let hidden    = r#"{"type":"content_block_start","index":0,"content_block":{"type":"thinking","thinking":"","signature":""}}"#;
+    let new       = r#"{"type":"content_block_delta","index":0,"delta":{"type":"hologram_delta","hologram":"abc"}}"#;
+    let odd       = r#"{"type":"content_block_start","index":0,"content_block":{"type":"hologram","text":["abc"]}}"#;
+    check_seen(&[START, r#"{"type":"ping"}"#, STOP], 0);
+    check_seen(&[START, TEXT, TEXT],                 4);
+    check_seen(&[hidden, signature],                 4);
+    check_seen(&[hidden, thought, thought],          6);
+    check_seen(&[sealed, TEXT],                      5);
+    check_seen(&[CALL, json],                        1 + 2 + 4);
+    check_seen(&[new],                               new.len());
+    check_seen(&[odd],                               odd.len());
+}
+
 #[test]
 fn finishing_twice_gives_the_usage_once() {
     let request = br#"{"model":"m","messages":[{"role":"user","content":"a"}],"stream":true,"stream_options":{"include_usage":true}}"#;

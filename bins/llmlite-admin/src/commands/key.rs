@@ -14,7 +14,7 @@ use llmlite_store::Store;
 
 use super::{catalogue, or_dash, yes_or_no};
 use crate::{
-    args::{self, KeyCommand, NewKeyArgs, Switch},
+    args::{self, KeyCommand, NewKeyArgs},
     failure::Failure,
     output::Output,
     table::{Align, Table, printable, record},
@@ -34,8 +34,7 @@ pub(super) async fn run(command: KeyCommand, store: &Store, output: Output) -> R
             output.answer(&key, || record(&fields(&key)))
         }
         KeyCommand::Set { id, strict } => {
-            let strict = strict == Switch::On;
-            let key = keys::set_strict(store, KeyId(id), strict).await?;
+            let key = keys::set_strict(store, KeyId(id), strict.is_on()).await?;
             let key = KeyView::at(now, &key);
             output.answer(&key, || record(&fields(&key)))
         }
@@ -60,7 +59,7 @@ async fn create(args: NewKeyArgs, store: &Store, output: Output) -> Result<(), F
             Some(text) => Some(dates::expiry(text, now)?),
             None => None,
         },
-        strict: args.strict,
+        strict: args.strict.is_on(),
     };
     let catalogue = catalogue(store).await?;
     let draft = keys::draft(store, &SystemClock, &pepper, &catalogue, &order).await?;

@@ -2,7 +2,7 @@
 
 use std::{io, path::Path};
 
-use llmlite_control::models::{self, Removal};
+use llmlite_control::models::{self, Poorer, Removal};
 use llmlite_core::{
     catalogue::{Catalogue, ModelEntry, PromptCache, Sampling, Thinking, ThinkingOff},
     money::PicodollarsPerToken,
@@ -59,13 +59,14 @@ async fn import(
     };
     store.replace_model_overrides(&changes).await?;
     let removal = before.map(|before| models::removal(&shipped, &before, &changes));
-    output.remark(&remarks(removal.as_ref()));
+    let poorer = models::poorer(&shipped, &changes);
+    output.remark(&remarks(removal.as_ref(), &poorer));
     let imported = Imported::new(&changes);
     output.answer(&imported, || imported.sentence())
 }
 
 /// What an operator should know beside the list of entries.
-fn remarks(removal: Option<&Removal>) -> String {
+fn remarks(removal: Option<&Removal>, poorer: &[Poorer]) -> String {
     let named = |names: &[String]| printable(&names.join(", "));
     let mut lines = Vec::new();
     match removal {
@@ -80,6 +81,13 @@ fn remarks(removal: Option<&Removal>) -> String {
         None => lines.push(
             "the operator's entries of before could not be read; all were replaced".to_owned(),
         ),
+    }
+    for Poorer { model, lacks } in poorer {
+        lines.push(format!(
+            "warning: {} lacks what the built-in entry has, and is not asked for it: {}",
+            printable(model),
+            lacks.join(", ")
+        ));
     }
     lines.push("running gateways read the catalogue at their next start".to_owned());
     lines.join("\n")

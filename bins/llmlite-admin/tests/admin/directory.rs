@@ -127,8 +127,13 @@ async fn a_revoked_key_stays_revoked_at_its_first_date() {
 async fn a_key_is_strict_when_ordered_so_and_can_be_switched_later() {
     let database = postgres::fresh().await;
     let shell = Shell::at(database.url());
-    let key = shell.json("key create --name careful --strict");
-    shell.json("key create --name other");
+    let key = shell.json("key create --name careful --strict on");
+    for (line, want) in [
+        ("--name other", false),
+        ("--name third --strict off", false),
+    ] {
+        assert_eq!(shell.json(&format!("key create {line}"))["strict"], want);
+    }
     let strict = async || grant(&database, &key["key"]).await.unwrap().strict;
     assert_eq!(key["strict"], true);
     assert!(strict().await);
@@ -145,6 +150,10 @@ async fn a_key_is_strict_when_ordered_so_and_can_be_switched_later() {
         ("key set 9 --strict on", "there is no key 9"),
         ("key set 1 --strict maybe", "[possible values: on, off]"),
         ("key set 1", "--strict"),
+        (
+            "key create --name x --strict maybe",
+            "[possible values: on, off]",
+        ),
     ] {
         assert!(shell.error(line).contains(why), "{line}");
     }

@@ -61,6 +61,26 @@ async fn a_list_that_is_edited_and_imported_changes_what_was_edited() {
     );
 }
 
+#[tokio::test]
+async fn an_import_warns_of_entries_that_lack_what_the_built_in_ones_have() {
+    let database = postgres::fresh().await;
+    let shell = Shell::at(database.url());
+    let mut entry = shell.json("model show claude-sonnet-4-5");
+    let abilities = entry["abilities"].as_object_mut().unwrap();
+    for new in ["thinking", "json_schema", "strict_tools", "cache"] {
+        abilities.remove(new).unwrap();
+    }
+    let file = json!({ "models": [entry] }).to_string();
+    let said = shell.run_with_input("model import -", &file);
+    assert!(said.success, "{}", said.stderr);
+    assert_eq!(
+        said.stderr,
+        "warning: claude-sonnet-4-5 lacks what the built-in entry has, and is not asked for it: \
+         thinking, json_schema, strict_tools, cache\n\
+         running gateways read the catalogue at their next start\n"
+    );
+}
+
 /// The first entry of `list` alone, as `house-model`, which can only be called in the EU.
 fn in_the_eu(list: &Value) -> String {
     let mut entry = list["models"][0].clone();
@@ -128,7 +148,9 @@ async fn what_a_model_can_do_is_shown_under_all_of_its_names() {
     let list = shell.json("model list");
     let shown = shell.json("model show claude-3-opus");
     assert!(list["models"].as_array().unwrap().contains(&shown), "{shown}");
-    assert_eq!(shown["abilities"]["thinking"], "none");
+    assert_eq!(shown["abilities"]["vision"], true);
+    // What a model cannot do that only newer programs know of is not written down.
+    assert_eq!(shown["abilities"].get("thinking"), None);
     assert!(shell.error("model show claude-3-opuss").contains("(near it: claude-3-opus"));
 }
 

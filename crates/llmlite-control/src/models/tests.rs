@@ -224,3 +224,36 @@ fn an_entry_that_is_left_out_is_gone_or_as_it_was_shipped() {
     check_removal(&["x", "claude-3-opus"],  &[],                    &["x"],      &["claude-3-opus"]);
     check_removal(&["claude-3-opus"],       &["claude-3-opus"],     &[],         &[]);
 }
+
+#[track_caller]
+fn check_poorer(model: &str, change: impl FnOnce(&mut Abilities), want: &[&'static str]) {
+    let shipped = Catalogue::embedded();
+    let mut changes = shipped.clone();
+    changes.models.retain(|m| m.name == model);
+    change(&mut changes.models[0].abilities);
+    let mut own = one("house-model", "anthropic.x").models;
+    changes.models.append(&mut own);
+    let found = poorer(&shipped, &changes);
+    let expected: Vec<_> = match want {
+        [] => Vec::new(),
+        lacks => vec![Poorer {
+            model: model.to_owned(),
+            lacks: lacks.to_vec(),
+        }],
+    };
+    assert_eq!(found, expected);
+}
+
+#[test]
+#[rustfmt::skip]
+fn an_entry_that_lacks_what_the_shipped_one_has_is_found() {
+    let before_this_release = |a: &mut Abilities| *a = Abilities {
+        thinking: Thinking::None, json_schema: false, strict_tools: false, cache: None, system_turns: false, ..*a
+    };
+    check_poorer("claude-sonnet-4-5", |_| {},                    &[]);
+    check_poorer("claude-sonnet-4-5", before_this_release,       &["thinking", "json_schema", "strict_tools", "cache"]);
+    check_poorer("claude-opus-4-8",   before_this_release,       &["thinking", "cache", "system_turns"]);
+    check_poorer("claude-3-opus",     before_this_release,       &[]);
+    check_poorer("claude-3-opus",     |a| a.vision = false,      &["vision"]);
+    check_poorer("claude-3-opus",     |a| a.json_schema = true,  &[]);
+}

@@ -2,6 +2,8 @@
 //!
 //! An ability that an entry does not mention is one that the model is not asked for: so an entry
 //! that was written before the ability was known goes on working.
+//! Nor is it written down then: the release before refuses entries with fields that it does not
+//! know, and must be able to read those that use nothing new.
 
 use serde::{Deserialize, Serialize};
 
@@ -21,25 +23,29 @@ pub struct Abilities {
     #[serde(default = "can")]
     pub forced_tool: bool,
     /// Whether and how it can be made to think before it answers.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Thinking::is_none")]
     pub thinking: Thinking,
     /// It holds itself to a JSON schema (`output_config.format`).
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_false")]
     pub json_schema: bool,
     /// It holds itself to the schemas of its tools (`strict`).
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_false")]
     pub strict_tools: bool,
     /// Its prompt cache, if it has one.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cache: Option<PromptCache>,
     /// It takes instructions of the system between the turns of a conversation.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_false")]
     pub system_turns: bool,
 }
 
 /// What an entry says that does not mention an ability which nearly all models have.
 fn can() -> bool {
     true
+}
+
+fn is_false(ability: &bool) -> bool {
+    !ability
 }
 
 /// Which sampling parameters a model takes.
@@ -65,6 +71,12 @@ pub enum Thinking {
     Budget,
     /// As much as it sees fit, steered by an effort.
     Adaptive(Adaptive),
+}
+
+impl Thinking {
+    fn is_none(&self) -> bool {
+        *self == Self::None
+    }
 }
 
 /// How a model thinks that decides by itself how much.

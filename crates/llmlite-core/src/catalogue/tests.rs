@@ -164,6 +164,38 @@ fn an_operator_can_read_and_write_how_a_model_thinks() {
     }
 }
 
+/// An entry in the form that the first release reads, which refuses fields that it does not know.
+const OLD_FORM: &str = concat!(
+    r#"{"models":[{"name":"x","display_name":"X","context_tokens":1000,"max_output_tokens":100,"#,
+    r#""abilities":{"vision":true,"pdf":false,"sampling":"both","prefill":true,"#,
+    r#""forced_tool":true},"routes":{"eu":{"id":"eu.anthropic.x","prices":{"input":1,"#,
+    r#""output":2,"cache_read":3,"cache_write_5m":4,"cache_write_1h":5}}}}]}"#,
+);
+
+#[test]
+fn an_entry_that_uses_nothing_new_can_be_read_by_the_release_before() {
+    let catalogue = Catalogue::parse(OLD_FORM).unwrap();
+    assert_eq!(serde_json::to_string(&catalogue).unwrap(), OLD_FORM);
+}
+
+#[test]
+#[rustfmt::skip]
+fn each_ability_that_is_new_is_written_down_where_a_model_has_it() {
+    let check = |give: fn(&mut Abilities), field: &str| {
+        let mut catalogue = Catalogue::parse(OLD_FORM).unwrap();
+        give(&mut catalogue.models[0].abilities);
+        let abilities = catalogue.models[0].abilities;
+        let written = serde_json::to_value(abilities).unwrap();
+        assert!(written.get(field).is_some(), "{written}");
+        assert_eq!(serde_json::from_value::<Abilities>(written).unwrap(), abilities);
+    };
+    check(|a| a.thinking = BUDGET,       "thinking");
+    check(|a| a.json_schema = true,      "json_schema");
+    check(|a| a.strict_tools = true,     "strict_tools");
+    check(|a| a.cache = Some(PromptCache { min_tokens: 1024, one_hour: false }), "cache");
+    check(|a| a.system_turns = true,     "system_turns");
+}
+
 fn entry(name: &str, residency: &str, id: &str) -> Catalogue {
     let prices = r#"{"input":1,"output":1,"cache_read":1,"cache_write_5m":1,"cache_write_1h":1}"#;
     Catalogue::parse(&format!(

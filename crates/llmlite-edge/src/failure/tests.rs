@@ -71,24 +71,24 @@ fn each_failure_has_its_status_and_code() {
 #[test]
 fn an_answer_carries_the_request_id_and_what_a_client_should_do() {
     let id = RequestId::new();
-    let response = backend(Kind::Throttled).answer(&id);
+    let response = backend(Kind::Throttled).answer(Dialect::Chat, &id);
     assert_eq!(response.headers()["retry-after"], "2");
-    let response = Failure::UnknownKey.answer(&id);
+    let response = Failure::UnknownKey.answer(Dialect::Chat, &id);
     assert_eq!(response.headers()["www-authenticate"], "Bearer");
     assert_eq!(response.headers()["x-should-retry"], "false");
-    let body = serde_json::to_value(Failure::UnknownKey.in_stream(&id)).unwrap();
+    let body = serde_json::to_value(Failure::UnknownKey.in_stream(Dialect::Chat, &id)).unwrap();
     assert_eq!(body["error"]["request_id"], id.as_str());
     let response = Failure::WrongMethod {
         allowed: Method::GET,
     }
-    .answer(&id);
+    .answer(Dialect::Chat, &id);
     assert_eq!(response.headers()["allow"], "GET");
 }
 
 #[test]
 fn what_may_have_been_paid_for_is_not_to_be_tried_again_by_itself() {
     let should_retry = |failure: Failure| {
-        let response = failure.answer(&RequestId::new());
+        let response = failure.answer(Dialect::Chat, &RequestId::new());
         response.headers().get("x-should-retry").is_none()
     };
     assert!(should_retry(backend(Kind::Throttled)));
@@ -97,4 +97,30 @@ fn what_may_have_been_paid_for_is_not_to_be_tried_again_by_itself() {
     assert!(!should_retry(backend(Kind::BrokenStream)));
     assert!(!should_retry(backend(Kind::QuotaExceeded)));
     assert!(!should_retry(Denial::KeyRevoked.into()));
+}
+
+#[test]
+#[rustfmt::skip]
+fn a_failure_names_the_field_as_the_client_does() {
+    let check = |dialect, failure: Failure, param: &str, start: &str| {
+        let body = serde_json::to_value(failure.in_stream(dialect, &RequestId::new())).unwrap();
+        assert_eq!(body["error"]["param"], param);
+        let message = body["error"]["message"].as_str().unwrap();
+        assert!(message.starts_with(start), "{message}");
+    };
+    let read = |param: &str| Failure::Request(RequestError {
+        param: Some(param.to_owned()),
+        message: "it is wrong".to_owned(),
+        kind: llmlite_openai::RequestErrorKind::Invalid,
+    });
+    let encode = || Failure::Encode(EncodeError::NoUserMessage);
+    let (chat, text) = (Dialect::Chat, Dialect::Text);
+    check(chat, encode(),                       "messages",              "messages: at least");
+    check(text, encode(),                       "prompt",                "prompt: at least");
+    check(text, read("messages[0].content"),    "prompt",                "prompt: it is wrong");
+    check(chat, read("messages[0].content"),    "messages[0].content",   "messages[0].content: it");
+    check(text, read("messages_of_mine"),       "messages_of_mine",      "messages_of_mine: it");
+    check(text, read("max_completion_tokens"),  "max_completion_tokens", "max_completion_tokens: it");
+    check(text, backend(Kind::ContextOverflow), "prompt",                "prompt is too long");
+    check(chat, backend(Kind::ContextOverflow), "messages",              "prompt is too long");
 }

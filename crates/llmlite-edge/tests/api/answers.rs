@@ -170,6 +170,27 @@ async fn a_silent_stream_shows_that_it_is_alive() {
     read_until(&mut socket, "[DONE]").await;
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_stream_shows_that_it_is_alive_also_when_what_comes_is_nothing_for_the_client() {
+    let gate = Arc::new(Semaphore::new(0));
+    let ping = || Step::Event(json!({ "type": "ping" }));
+    let pings = (0..9).flat_map(|_| [Step::Wait(gate.clone()), ping()]);
+    let steps: Vec<_> = std::iter::once(say("hi ")).chain(pings).collect();
+    let gateway = start([streamed(steps)]).await;
+    let mut socket = gateway.open_chat(&hello(true)).await;
+    read_until(&mut socket, "hi ").await;
+    // A ping every ten seconds of a clock that goes on whenever everybody waits.
+    let ping_on = async {
+        for _ in 0..9 {
+            tokio::time::sleep(Duration::from_secs(10)).await;
+            gate.add_permits(1);
+        }
+    };
+    let (seen, ()) = tokio::join!(read_until(&mut socket, "[DONE]"), ping_on);
+    let shown = seen.matches(": keep-alive\n\n").count();
+    assert!((5..=6).contains(&shown), "in 90 seconds: {seen}");
+}
+
 #[tokio::test]
 async fn a_refusal_reaches_a_client_that_is_still_sending() {
     let gateway = start([]).await;
@@ -248,6 +269,61 @@ async fn a_stream_that_breaks_off_ends_in_an_error_and_is_estimated() {
             (10, output)
         );
     }
+}
+
+/// What the output of a stream that was cut after `steps` is charged at.
+async fn charged_when_cut(request: &Value, steps: Vec<Step>) -> u64 {
+    let mut steps = steps;
+    steps.insert(0, begin());
+    let gateway = start([Turn::Stream(steps)]).await;
+    let answer = gateway.chat(request).await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    assert!(answer.body.contains("\"error\""), "{}", answer.body);
+    let (usage, _) = gateway.finish().await;
+    assert!(usage[0].estimated);
+    usage[0].tokens.output
+}
+
+fn block(start: Value) -> Step {
+    Step::Event(json!({ "type": "content_block_start", "index": 0, "content_block": start }))
+}
+
+#[tokio::test]
+async fn a_cut_stream_is_charged_for_what_came_and_not_for_what_was_shown() {
+    // Words beside the call that is to be the answer wait until the end, and here for ever.
+    let mut request = hello(true);
+    request["model"] = json!("claude-3-opus");
+    request["response_format"] = json!({ "type": "json_schema", "json_schema": {
+        "name": "n", "schema": { "type": "object", "properties": {} } } });
+    let words = vec![say("eight by"), say("tes each")];
+    assert_eq!(charged_when_cut(&request, words).await, 8);
+    let sealed = block(json!({ "type": "redacted_thinking", "data": "eight by" }));
+    assert_eq!(charged_when_cut(&hello(true), vec![sealed]).await, 4);
+}
+
+#[tokio::test]
+async fn a_cut_stream_of_a_model_that_thinks_is_charged_to_its_limit() {
+    let check = async |model: &str, effort: Option<&str>, want: u64| {
+        let mut request = hello(true);
+        request["model"] = json!(model);
+        request["max_tokens"] = json!(4_000);
+        if let Some(effort) = effort {
+            request["reasoning_effort"] = json!(effort);
+        }
+        let hidden = block(json!({ "type": "thinking", "thinking": "", "signature": "" }));
+        let signature = json!({ "type": "content_block_delta", "index": 0,
+            "delta": { "type": "signature_delta", "signature": "seal" } });
+        let steps = vec![hidden, Step::Event(signature)];
+        let charged = charged_when_cut(&request, steps).await;
+        assert_eq!(charged, want, "{model} {effort:?}");
+    };
+    check("claude-opus-5-5", None, 4_000).await;
+    check("claude-opus-5-5", Some("none"), 4_000).await;
+    check("claude-sonnet-5", None, 4_000).await;
+    check("claude-sonnet-5", Some("none"), 2).await;
+    check("claude-opus-4-8", None, 2).await;
+    check("claude-opus-4-8", Some("low"), 4_000).await;
+    check("claude-sonnet-4-5", Some("low"), 4_000).await;
 }
 
 #[tokio::test]

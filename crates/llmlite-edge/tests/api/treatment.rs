@@ -87,6 +87,30 @@ async fn what_may_have_been_written_to_the_cache_is_charged_as_such_when_nobody_
 }
 
 #[tokio::test]
+async fn pictures_and_pages_are_charged_as_such_when_nobody_counted() {
+    let charged = async |part: Value| {
+        let gateway = start([Turn::Fail(Kind::Timeout)]).await;
+        let mut request = hello(false);
+        request["messages"] = json!([{ "role": "user", "content": [part] }]);
+        let answer = gateway.chat(&request).await;
+        assert_eq!(answer.status, 504, "{}", answer.body);
+        gateway.finish().await.0.remove(0).tokens.input
+    };
+    let text = charged(json!({ "type": "text", "text": "hello" })).await;
+    assert!(text < 200, "{text}");
+    let png = |zeros: usize| format!("data:image/png;base64,iVBORw0KGgoA{}", "A".repeat(zeros));
+    for zeros in [0, 400_000] {
+        let url = json!({ "url": png(zeros) });
+        let picture = charged(json!({ "type": "image_url", "image_url": url })).await;
+        assert!((4_784..5_000).contains(&picture), "{zeros}: {picture}");
+    }
+    let pdf =
+        json!({ "filename": "a.pdf", "file_data": "data:application/pdf;base64,JVBERi0xLjQK" });
+    let whole_context = charged(json!({ "type": "file", "file": pdf })).await;
+    assert_eq!(whole_context, 200_000);
+}
+
+#[tokio::test]
 #[rustfmt::skip]
 async fn a_model_is_asked_to_think_in_the_way_that_its_entry_says() {
     let check = async |model: &str, effort: &str, thinking: Value, level: Value| {
@@ -219,6 +243,21 @@ async fn a_streamed_text_completion_has_text_an_end_and_the_usage() {
     assert_eq!(chunks[3]["usage"]["total_tokens"], 13);
     let (usage, _) = gateway.finish().await;
     assert_eq!((usage[0].tokens.output, usage[0].streamed), (3, true));
+}
+
+#[tokio::test]
+async fn a_prompt_that_is_too_long_is_named_as_the_client_does() {
+    for (path, request, field) in [
+        (TEXT, once_upon(&json!({})), "prompt"),
+        (CHAT, hello(false).to_string(), "messages"),
+    ] {
+        let gateway = start([Turn::Fail(Kind::ContextOverflow)]).await;
+        let answer = gateway
+            .send("POST", path, &gateway.bearer(), &request)
+            .await;
+        assert_eq!(answer.code(), "context_length_exceeded");
+        assert_eq!(answer.json()["error"]["param"], field);
+    }
 }
 
 #[tokio::test]

@@ -78,8 +78,11 @@ fn wish() -> Wish {
         streamed: true,
         facts: estimate::Facts {
             body_bytes: 1_000,
+            images: 0,
+            pdfs: 0,
             tools: false,
             max_tokens: 100,
+            thinks: false,
             context_tokens: 200_000,
             cache: None,
         },
@@ -162,6 +165,26 @@ fn a_request_is_charged_what_bedrock_counted_or_else_an_upper_bound() {
     settles(Use::Unknown { counted: None, output_bytes: 40 },           Some((500, 20, 1_800_000, true)));
     settles(Use::Unknown { counted: Some(counted), output_bytes: 40 },  Some((10,  20,   330_000, true)));
     settles(Use::Unknown { counted: Some(counted), output_bytes: 9999 }, Some((10, 100, 1_530_000, true)));
+}
+
+#[test]
+#[rustfmt::skip]
+fn an_answer_that_broke_off_is_charged_to_its_limit_if_the_model_may_have_thought() {
+    let counted = Tokens { input: 10, output: 2, ..Tokens::default() };
+    let check = |thinks, used, want| {
+        let (engine, kept) = engine();
+        let mut wish = wish();
+        wish.facts.thinks = thinks;
+        let admission = engine.admit(&grant(), wish).unwrap();
+        engine.settle(admission, outcome(used));
+        assert_eq!(kept.records.lock().unwrap()[0].tokens.output, want, "{thinks} {used:?}");
+    };
+    let cut = |counted| Use::Unknown { counted, output_bytes: 40 };
+    check(false, cut(None),             20);
+    check(true,  cut(None),            100);
+    check(true,  cut(Some(counted)),   100);
+    check(true,  Use::Counted(counted),  2);
+    check(true,  Use::Refused,           0);
 }
 
 #[test]

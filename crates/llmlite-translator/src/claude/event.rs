@@ -86,6 +86,17 @@ impl EventDelta<'_> {
     pub fn is_used(kind: &str) -> bool {
         matches!(kind, "text_delta" | "input_json_delta" | "thinking_delta")
     }
+
+    /// Bytes of what the model gave.
+    pub(crate) fn bytes(&self) -> usize {
+        let texts = [
+            &self.text,
+            &self.thinking,
+            &self.signature,
+            &self.partial_json,
+        ];
+        texts.into_iter().map(Text::bytes).sum()
+    }
 }
 
 /// What went wrong upstream.

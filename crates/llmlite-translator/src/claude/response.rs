@@ -79,6 +79,19 @@ impl AnswerBlock<'_> {
     pub fn is_used(kind: &str) -> bool {
         matches!(kind, "text" | "thinking" | "tool_use")
     }
+
+    /// Bytes of what the model gave.
+    pub(crate) fn bytes(&self) -> usize {
+        let texts = [
+            &self.text,
+            &self.thinking,
+            &self.signature,
+            &self.data,
+            &self.name,
+        ];
+        let input = self.input.map_or(0, |input| input.get().len());
+        texts.into_iter().map(Text::bytes).sum::<usize>() + input
+    }
 }
 
 /// Text that stays in the buffer it came in, unless it has escapes.
@@ -87,6 +100,13 @@ impl AnswerBlock<'_> {
 #[derive(Debug, Deserialize)]
 #[serde(transparent)]
 pub struct Text<'a>(#[serde(borrow)] pub Cow<'a, str>);
+
+impl Text<'_> {
+    /// Bytes of a text that may be missing.
+    pub(super) fn bytes(text: &Option<Self>) -> usize {
+        text.as_ref().map_or(0, |text| text.0.len())
+    }
+}
 
 /// Something that is of use in the shape that is known, and in no other.
 #[derive(Debug, Deserialize)]

@@ -47,7 +47,7 @@ impl Said<'_> {
     }
 }
 
-/// Reads contents, counts the pictures and names the files in them.
+/// Reads contents, and names the files in them.
 #[derive(Debug)]
 pub(super) struct Reader {
     vision: bool,
@@ -56,7 +56,6 @@ pub(super) struct Reader {
     /// The cache point that a part asks for in OpenAI's form.
     breakpoint: CacheControl,
     titles: Titles,
-    images: u32,
 }
 
 impl Reader {
@@ -69,13 +68,7 @@ impl Reader {
             thinks: model.thinking != Thinking::None,
             breakpoint: cache::lasting(options.and_then(|options| options.ttl)),
             titles: Titles::default(),
-            images: 0,
         }
-    }
-
-    /// Pictures read so far.
-    pub(super) fn images(&self) -> u32 {
-        self.images
     }
 
     /// What `content` says; blank text is left out, because Claude refuses it.
@@ -171,11 +164,7 @@ impl Reader {
         Ok(answered(key, said.blocks, result.is_error))
     }
 
-    fn image<'a>(
-        &mut self,
-        image: &'a Image<'a>,
-        path: Path<'_>,
-    ) -> Result<Block<'a>, EncodeError> {
+    fn image<'a>(&self, image: &'a Image<'a>, path: Path<'_>) -> Result<Block<'a>, EncodeError> {
         let (data, field) = match image {
             Image::Url(url) => (url, "image_url.url"),
             Image::Base64(data) => (data, "source.data"),
@@ -185,7 +174,6 @@ impl Reader {
             return Err(EncodeError::VisionUnsupported { param: path() });
         }
         let source = media::image(data).map_err(|fault| image_error(fault, param()))?;
-        self.images = self.images.saturating_add(1);
         Ok(BlockKind::Image { source }.into())
     }
 
@@ -209,10 +197,7 @@ impl Reader {
             File::Image(_) if !self.vision => {
                 return Err(EncodeError::VisionUnsupported { param: path() });
             }
-            File::Image(source) => {
-                self.images = self.images.saturating_add(1);
-                return Ok(BlockKind::Image { source }.into());
-            }
+            File::Image(source) => return Ok(BlockKind::Image { source }.into()),
             File::Pdf(_) if !self.pdf => {
                 return Err(EncodeError::PdfUnsupported { param: path() });
             }

@@ -35,13 +35,13 @@ pub(super) fn refuse_long_lists(request: &ChatRequest<'_>) -> Result<(), EncodeE
 
 /// Refuses the fields that would change the answer in a way that Claude cannot provide.
 pub(super) fn refuse_unsupported(request: &ChatRequest<'_>) -> Result<(), EncodeError> {
-    let some_audio = |kinds: &Vec<String>| kinds.iter().any(|kind| kind == "audio");
+    let more_than_text = |kinds: &Vec<String>| kinds.iter().any(|kind| kind != "text");
     #[rustfmt::skip]
     let refused = [
         (request.n.is_some_and(|n| n > 1), "n", "send one request for each answer"),
         (request.logprobs == Some(true), "logprobs", "leave it out"),
         (request.top_logprobs.is_some_and(|n| n > 0), "top_logprobs", "leave it out"),
-        (request.modalities.as_ref().is_some_and(some_audio), "modalities", "ask for text only"),
+        (request.modalities.as_ref().is_some_and(more_than_text), "modalities", "ask for text only"),
         (request.audio.is_some(), "audio", "ask for text only"),
         (request.web_search_options.is_some(), "web_search_options", "offer a search function in tools"),
     ];

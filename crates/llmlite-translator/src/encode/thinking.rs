@@ -27,6 +27,8 @@ pub(super) struct Scene {
     /// Whether the answer goes on from a turn without the thoughts that belong to it, which Claude
     /// refuses beside a budget.
     pub(super) unsigned: bool,
+    /// Whether no thoughts are wanted where the client says nothing.
+    pub(super) thoughtless: bool,
 }
 
 /// What Claude is told about thinking.
@@ -70,6 +72,10 @@ pub(super) fn plan(
 ) -> Result<Plan, EncodeError> {
     let wish = Wish::read(request, notes)?;
     Ok(match (model.thinking, wish) {
+        (Ability::Adaptive(ability), Wish::Nothing) if scene.thoughtless => {
+            // It is no wish of the client's, who need not be told how far it went.
+            off(ability, EFFORT, scene, &mut Notes::default())
+        }
         (Ability::Adaptive(ability), Wish::Nothing) => {
             Plan::silent(scene, ability.off != ThinkingOff::Unasked)
         }

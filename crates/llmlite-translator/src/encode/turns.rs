@@ -22,7 +22,6 @@ use crate::model::Model;
 pub(super) struct Conversation<'a> {
     pub(super) system: Vec<Block<'a>>,
     pub(super) turns: Vec<Turn<'a>>,
-    pub(super) images: u32,
 }
 
 /// Translates the messages.
@@ -55,7 +54,6 @@ pub(super) fn encode<'a>(
         turns: builder
             .drafts
             .finish(request.messages_field, builder.notes)?,
-        images: builder.reader.images(),
     })
 }
 

@@ -102,6 +102,24 @@ fn ignored_on(model: &Model, fields: &str, name: &str) {
     assert_eq!(error.param(), Some(name), "{error}");
 }
 
+/// With `fields`, `name` is told to have no effect, and strict mode refuses it; the rest counts.
+#[track_caller]
+fn told(fields: &str, name: &str) {
+    talk_told(HI, fields, name);
+}
+
+#[track_caller]
+fn talk_told(messages: &str, fields: &str, name: &str) {
+    let (_, told) = encoded(&models::plain(), messages, fields);
+    assert!(
+        told.ignored.iter().any(|field| field == name),
+        "{messages} {fields}: {:?}",
+        told.ignored
+    );
+    let error = try_encode(&models::plain(), messages, fields, true).expect_err(fields);
+    assert_eq!(error.param(), Some(name), "{error}");
+}
+
 /// With `fields`, `name` is told to have been adjusted, and strict mode refuses it.
 #[track_caller]
 fn adjusted_on(model: &Model, fields: &str, name: &str) {
@@ -177,10 +195,12 @@ rows! { "request":
         talk(r#"{"role":"user","content":"a"},{"role":"assistant","content":null},{"role":"user","content":"b"}"#, "/messages/0/content/1", text("b"));
     name, "messages[].name", Ignored, "Claude's speakers have no names" =>
         talk(r#"{"role":"user","name":"Ada","content":"a"}"#, "/messages/0", json!({"role":"user","content":[text("a")]}));
-    tool_calls, "messages[].tool_calls[]", Translated, "`tool_use`; ids and names outside Claude's alphabet are mapped, arguments keep their bytes, those that are no object are wrapped" =>
+    tool_calls, "messages[].tool_calls[]", Translated, "`tool_use`; ids and names outside Claude's alphabet are mapped, arguments keep their bytes, those that are no object are wrapped; told in a message of someone else than the assistant" =>
         talk(CALLED, "/messages/1/content/0", json!({"type":"tool_use","id":"a","name":"f","input":{"x":1.0}})),
+        talk_told(r#"[{"role":"user","content":"hi","tool_calls":[{}]}]"#, "", "messages[].tool_calls"),
         talk(r#"{"role":"user","content":"a"},{"role":"assistant","tool_calls":[{"id":"a","type":"custom","custom":{"name":"f","input":"x"}}]}"#, "/messages/1/content/0/input", json!({"input":"x"}));
-    function_call_history, "messages[].function_call", Translated, "`tool_use` with an id made from the name" =>
+    function_call_history, "messages[].function_call", Translated, "`tool_use` with an id made from the name; told in a message of someone else than the assistant" =>
+        talk_told(r#"[{"role":"user","content":"hi","function_call":{"name":"f"}}]"#, "", "messages[].function_call"),
         talk(r#"{"role":"user","content":"a"},{"role":"assistant","function_call":{"name":"f","arguments":"{\"x\":1}"}}"#, "/messages/1/content/0/input", json!({"x":1}));
     tool_call_id, "messages[].tool_call_id", Translated, "which call is answered; a result without its call becomes marked text" =>
         talk(CALLED, "/messages/2/content/0/tool_use_id", json!("a"));
@@ -218,6 +238,10 @@ rows! { "request":
         talk_on(&models::budget(), r#"{"role":"user","content":[{"type":"text","text":"a","prompt_cache_breakpoint":{"mode":"explicit"}}]}"#, "/messages/0/content/0/cache_control", json!({"type":"ephemeral"}));
     part_blocks, "messages[].content[] tool_use, tool_result, image, document, thinking", Translated, "Anthropic's blocks, which some clients send here" =>
         talk(r#"{"role":"user","content":"a"},{"role":"assistant","content":[{"type":"tool_use","id":"a","name":"f","input":{"x":1}}]},{"role":"user","content":[{"type":"tool_result","tool_use_id":"a","content":"done"}]}"#, "/messages/2/content/0/content", json!([text("done")]));
+    part_context, "messages[].content[] document.context", Ignored, "say it in the text beside the document" =>
+        talk_told(r#"[{"role":"user","content":[{"type":"document","source":{"type":"text","data":"a"},"context":"b"},{"type":"text","text":"c"}]}]"#, "", "messages[].content[].context");
+    part_citations, "messages[].content[] document.citations", Ignored, "an answer here has no place for them; told where they are enabled" =>
+        talk_told(r#"[{"role":"user","content":[{"type":"document","source":{"type":"text","data":"a"},"citations":{"enabled":true}},{"type":"text","text":"c"}]}]"#, "", "messages[].content[].citations");
 
     stream, "stream", Honoured, "the body is the same; the answer comes in chunks" => harmless(r#""stream":true"#);
     stream_options, "stream_options.include_usage", Honoured, "the stream ends with a chunk that carries the usage" =>
@@ -226,7 +250,8 @@ rows! { "request":
     max_completion_tokens, "max_completion_tokens", Translated, "`max_tokens`; cut to the model's maximum" =>
         becomes(r#""max_completion_tokens":7,"max_tokens":9"#, "/max_tokens", json!(7)),
         adjusted_on(&models::plain(), r#""max_completion_tokens":99999"#, "max_completion_tokens");
-    max_tokens, "max_tokens", Translated, "the same, older name; a default if neither is there" =>
+    max_tokens, "max_tokens", Translated, "the same, older name; told beside that where the two differ; a default if neither is there" =>
+        told(r#""max_completion_tokens":7,"max_tokens":9"#, "max_tokens"),
         becomes(r#""max_tokens":9"#, "/max_tokens", json!(9)),
         becomes("", "/max_tokens", json!(4096)),
         refused(r#""max_tokens":0"#, "max_tokens");
@@ -285,7 +310,8 @@ rows! { "request":
         becomes_on(&models::adaptive(), r#""reasoning_effort":"xhigh""#, "/output_config/effort", json!("xhigh")),
         ignored(r#""reasoning_effort":"low""#, "reasoning_effort"),
         refused(r#""reasoning_effort":"huge""#, "reasoning_effort");
-    thinking, "thinking", Translated, "the same in Anthropic's form" =>
+    thinking, "thinking", Translated, "the same in Anthropic's form; told where its shape is strange" =>
+        ignored(r#""thinking":{"type":"auto"}"#, "thinking"),
         becomes_on(&models::budget(), r#""thinking":{"type":"enabled","budget_tokens":1500},"max_tokens":9000"#, "/thinking/budget_tokens", json!(1500)),
         becomes_on(&models::adaptive(), r#""thinking":{"type":"disabled"}"#, "/thinking/type", json!("disabled"));
     n, "n", Refused, "more than one answer; 1 is what there is" => refused(r#""n":2"#, "n"), harmless(r#""n":1"#);
@@ -296,7 +322,7 @@ rows! { "request":
     presence_penalty, "presence_penalty", Ignored, "Claude has no such setting; 0 says nothing" => ignored(r#""presence_penalty":1"#, "presence_penalty"), harmless(r#""presence_penalty":0"#);
     seed, "seed", Ignored, "no two answers are promised to be the same" => ignored(r#""seed":1"#, "seed");
     verbosity, "verbosity", Ignored, "say it in the prompt" => ignored(r#""verbosity":"low""#, "verbosity");
-    modalities, "modalities", Refused, "audio; `[\"text\"]` is what there is" => refused(r#""modalities":["text","audio"]"#, "modalities"), harmless(r#""modalities":["text"]"#);
+    modalities, "modalities", Refused, "anything but text; `[\"text\"]` is what there is" => refused(r#""modalities":["text","audio"]"#, "modalities"), refused(r#""modalities":["image"]"#, "modalities"), harmless(r#""modalities":["text"]"#);
     audio, "audio", Refused, "Claude does not speak" => refused(r#""audio":{"voice":"a","format":"mp3"}"#, "audio");
     web_search_options, "web_search_options", Refused, "no search is offered here" => refused(r#""web_search_options":{}"#, "web_search_options");
     prediction, "prediction", Ignored, "a hint for speed" => harmless(r#""prediction":{"type":"content","content":"a"}"#);
@@ -312,22 +338,28 @@ rows! { "request":
         harmless(r#""prompt_cache_options":{"mode":"explicit"}"#);
     unknown, "(any other)", Ignored, "told by its own name" => ignored(r#""repetition_penalty":1.1"#, "repetition_penalty");
 
-    foreign_system, "system", Translated, "Anthropic's: the first instructions" =>
+    foreign_system, "system", Translated, "Anthropic's: the first instructions; like all that follow told where the shape is strange, unless in a whole request of that dialect" =>
+        ignored(r#""system":{"a":1}"#, "system"),
         becomes(r#""system":[{"type":"text","text":"a"}]"#, "/system", json!([text("a")]));
-    foreign_stop, "stop_sequences", Translated, "Anthropic's name of `stop`" => becomes(r#""stop_sequences":["A"]"#, "/stop_sequences", json!(["A"]));
-    foreign_output, "output_config", Translated, "Anthropic's form of `reasoning_effort` and `response_format`" =>
+    foreign_stop, "stop_sequences", Translated, "Anthropic's name of `stop`; told beside that" => told(r#""stop":"B","stop_sequences":["A"]"#, "stop_sequences"), becomes(r#""stop_sequences":["A"]"#, "/stop_sequences", json!(["A"]));
+    foreign_output, "output_config", Translated, "Anthropic's form of `reasoning_effort` and `response_format`; told beside those" =>
+        told(r#""response_format":{"type":"text"},"output_config":{"format":{"type":"json_object"}}"#, "output_config.format"),
         becomes_on(&models::adaptive(), r#""output_config":{"effort":"low"}"#, "/output_config/effort", json!("low"));
-    foreign_input, "input", Translated, "the conversation in the form of OpenAI's Responses API" =>
+    foreign_input, "input", Translated, "the conversation in the form of OpenAI's Responses API; beside `messages` it is told" =>
+        ignored(r#""input":"a""#, "input"),
         foreign(r#"{"model":"m","input":[{"role":"user","content":[{"type":"input_text","text":"a"}]},{"type":"function_call","call_id":"c","name":"f","arguments":"{}"},{"type":"function_call_output","call_id":"c","output":"done"}]}"#, "/messages/2/content/0/content", json!([text("done")]));
     foreign_previous, "previous_response_id", Refused, "Responses: a conversation kept by the provider; beside `messages` it is unknown" =>
         foreign_refused(r#""previous_response_id":"resp_1""#, "previous_response_id");
     foreign_conversation, "conversation", Refused, "the same" => foreign_refused(r#""conversation":"conv_1""#, "conversation");
     foreign_prompt, "prompt", Refused, "Responses: a prompt kept by the provider; beside `messages` it is unknown" =>
         foreign_refused(r#""prompt":{"id":"p"}"#, "prompt");
-    foreign_instructions, "instructions", Translated, "Responses: the first instructions" => becomes(r#""instructions":"a""#, "/system", json!([text("a")]));
-    foreign_max, "max_output_tokens", Translated, "Responses' name of `max_tokens`" => becomes(r#""max_output_tokens":9"#, "/max_tokens", json!(9));
-    foreign_reasoning, "reasoning", Translated, "Responses' form of `reasoning_effort`" =>
+    foreign_instructions, "instructions", Translated, "Responses: the first instructions, after `system`" => becomes(r#""instructions":"b","system":"a""#, "/system", json!([text("a"), text("b")]));
+    foreign_max, "max_output_tokens", Translated, "Responses' name of `max_tokens`; told beside that where the two differ" => told(r#""max_tokens":7,"max_output_tokens":9"#, "max_output_tokens"), becomes(r#""max_output_tokens":9"#, "/max_tokens", json!(9));
+    foreign_reasoning, "reasoning", Translated, "Responses' form of `reasoning_effort`; told beside that, as `exclude` always is" =>
+        told(r#""reasoning_effort":"none","reasoning":{"effort":"low"}"#, "reasoning.effort"),
+        ignored(r#""reasoning":{"exclude":true}"#, "reasoning.exclude"),
         becomes_on(&models::adaptive(), r#""reasoning":{"effort":"low"}"#, "/output_config/effort", json!("low"));
-    foreign_text, "text", Translated, "Responses' form of `response_format` and `verbosity`" =>
+    foreign_text, "text", Translated, "Responses' form of `response_format` and `verbosity`; told beside those" =>
+        told(r#""response_format":{"type":"text"},"text":{"format":{"type":"json_object"}}"#, "text.format"),
         becomes_on(&models::schemas(), r#""text":{"format":{"type":"json_schema","name":"n","schema":{"type":"object","properties":{},"additionalProperties":false}}}"#, "/output_config/format/type", json!("json_schema"));
 }

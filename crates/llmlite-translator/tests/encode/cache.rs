@@ -1,6 +1,8 @@
 //! Where the prompt cache ends prefixes.
 
-use llmlite_translator::{CacheLife, CachePoints, Encoded, Model, Options, PromptCache};
+use llmlite_translator::{
+    CacheLife, CachePoints, Encoded, Model, Options, PromptCache, Stamp, StreamDecoder, decode,
+};
 use serde_json::Value;
 
 use crate::{encoded_with, models, request};
@@ -54,6 +56,7 @@ fn check_with(model: &Model, body: &str, cache: CachePoints, want: &str) -> Enco
     let options = Options {
         strict: true,
         cache,
+        ..Options::default()
     };
     // The answer is the same with and without a cache, so that strict mode never minds.
     let encoded = encoded_with(model, body, options).unwrap_or_else(|error| panic!("{error}"));
@@ -178,6 +181,30 @@ fn the_longest_life_is_told_because_writing_it_costs_more() {
     assert_eq!(life(&keeps(0, true), TOOLS),                                         Some(CacheLife::FiveMinutes));
     assert_eq!(life(&keeps(0, true), &format!(r#","tools":[{{"name":"f",{HOUR}}}]"#)), Some(CacheLife::OneHour));
     assert_eq!(life(&keeps(0, false), &format!(r#","tools":[{{"name":"f",{HOUR}}}]"#)), Some(CacheLife::FiveMinutes));
+}
+
+#[test]
+#[rustfmt::skip]
+fn writes_that_an_answer_does_not_tell_apart_are_of_the_longest_life_that_was_asked_for() {
+    let hour = format!(r#","tools":[{{"name":"f",{HOUR}}}]"#);
+    let check = |fields: &str, want: (u64, u64)| {
+        let encoded = encoded_with(&keeps(0, true), &request(&talk(1), fields), Options::default());
+        let reply = encoded.unwrap_or_else(|error| panic!("{error}")).reply;
+        let stamp = Stamp { id: "chatcmpl-1".into(), created: 7, model: "m".into() };
+        let counts = r#""usage":{"input_tokens":1,"output_tokens":1,"cache_creation_input_tokens":9}"#;
+        let (_, whole) = decode(format!(r#"{{"content":[],{counts}}}"#).as_bytes(), &reply, stamp.clone()).expect("an answer");
+        let mut decoder = StreamDecoder::new(reply, stamp);
+        let start = format!(r#"{{"type":"message_start","message":{{{counts}}}}}"#);
+        let bill = r#"{"type":"message_stop","amazon-bedrock-invocationMetrics":{"outputTokenCount":1,"cacheWriteInputTokenCount":9}}"#;
+        for event in [start.as_bytes(), bill.as_bytes()] {
+            decoder.push(event, &mut Vec::new()).expect("an event");
+        }
+        for usage in [whole, decoder.final_usage().expect("both are counted")] {
+            assert_eq!((usage.cache_write_5m_tokens, usage.cache_write_1h_tokens), want);
+        }
+    };
+    check(TOOLS, (9, 0));
+    check(&hour, (0, 9));
 }
 
 fn check_life(model: &Model, body: &str) -> Option<CacheLife> {

@@ -31,6 +31,10 @@ fn a_picture_has_the_type_that_its_bytes_tell_and_is_counted() {
     let want =
         json!({ "type": "base64", "media_type": "image/png", "data": "iVBORw0KGgoAAAANSUhEUg==" });
     assert_eq!((source, encoded.facts.images), (&want, 2));
+    assert_eq!(
+        encoded.facts.image_bytes,
+        2 * "iVBORw0KGgoAAAANSUhEUg==".len()
+    );
 }
 
 #[test]
@@ -139,7 +143,15 @@ fn a_result_may_hold_pictures_and_files() {
     assert_eq!(turn.as_array().map(Vec::len), Some(1));
     assert_eq!(turn[0]["content"][0]["type"], "image");
     assert_eq!(turn[0]["content"][1]["title"], "a");
-    assert_eq!(encoded.facts.images, 1);
+    assert_eq!((encoded.facts.images, encoded.facts.pdfs), (1, 1));
+}
+
+#[test]
+fn only_files_with_pages_are_counted_as_such() {
+    let pdfs = |parts: &str| taken(&models::plain(), &user(parts)).0.facts.pdfs;
+    let text = file("a.csv", "data:text/csv;base64,YSxi");
+    assert_eq!(pdfs(&format!("{text},{PICTURE}")), 0);
+    assert_eq!(pdfs(&format!("{0},{text},{0}", file("a.pdf", PDF))), 2);
 }
 
 #[track_caller]

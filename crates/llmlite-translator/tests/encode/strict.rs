@@ -21,6 +21,7 @@ enum Fate {
 const STRICT: Options = Options {
     strict: true,
     cache: llmlite_translator::CachePoints::Automatic,
+    thoughtless: false,
 };
 
 /// Every field that a request may have, with a value.

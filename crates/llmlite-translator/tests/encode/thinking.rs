@@ -1,6 +1,9 @@
 //! How much the model thinks, by the client's words and the model's abilities.
 
-use llmlite_translator::{Adaptive, EncodeError, Model, Sampling, Thinking, ThinkingOff};
+use llmlite_openai::ChatRequest;
+use llmlite_translator::{
+    Adaptive, EncodeError, Model, Options, Sampling, Thinking, ThinkingOff, encode,
+};
 use serde_json::{Value, json};
 
 use crate::{HI, encoded, models, request, taken};
@@ -77,6 +80,24 @@ fn a_model_that_does_not_think_says_that_the_wish_is_ignored() {
     check(&plain, r#""thinking":{"type":"enabled"}"#,               "4096 - -", T, &[]);
     check(&plain, r#""thinking":{"type":"adaptive"}"#,              "4096 - -", T, &[]);
     check(&plain, r#""thinking":{"type":"disabled"}"#,              "4096 - -", &[], &[]);
+}
+
+#[test]
+#[rustfmt::skip]
+fn it_is_told_whether_the_model_may_think_because_thoughts_are_not_all_seen() {
+    let check = |model: Model, fields: &str, want: bool| {
+        let (encoded, body) = taken(&model, &request(HI, fields));
+        assert_eq!(encoded.facts.thinks, want, "{body}");
+    };
+    let (high, none) = (r#","reasoning_effort":"high""#, r#","reasoning_effort":"none""#);
+    check(models::plain(),    high, false);
+    check(models::budget(),   "",   false);
+    check(models::budget(),   high, true);
+    check(models::both(),     "",   false);
+    check(models::both(),     high, true);
+    check(models::adaptive(), "",   true);
+    check(models::adaptive(), none, false);
+    check(models::thinker(),  none, true);
 }
 
 #[test]
@@ -283,4 +304,25 @@ fn a_model_that_thinks_takes_little_sampling() {
     let itself = Model { sampling: Sampling::Both, ..models::adaptive() };
     check(&itself, r#""temperature":0.5"#,                              [None, None, None],             &["temperature"]);
     check(&itself, r#""temperature":0.5,"reasoning_effort":"none""#,    [Some(0.5), None, None],        &[]);
+}
+
+#[test]
+#[rustfmt::skip]
+fn where_thoughts_have_no_place_the_model_is_kept_from_them_without_a_word() {
+    let options = Options { strict: true, thoughtless: true, ..Options::default() };
+    let check = |model: &Model, fields: &str, pointer: &str, want: Value| {
+        let body = request(HI, fields);
+        let request = ChatRequest::parse(body.as_bytes()).expect("it can be read");
+        let encoded = encode(&request, model, options).expect("strict mode minds nothing");
+        let body: Value = serde_json::from_slice(&encoded.body).expect("the body is JSON");
+        assert_eq!(body.pointer(pointer).unwrap_or(&Value::Null), &want, "{fields} {body}");
+        assert!(encoded.adjusted.is_empty());
+    };
+    let between = with(ability(&models::adaptive()), |ability| ability.off = ThinkingOff::BetweenTools);
+    check(&models::plain(),    "",                              "/thinking",             Value::Null);
+    check(&models::budget(),   "",                              "/thinking",             Value::Null);
+    check(&models::adaptive(), "",                              "/thinking/type",        json!("disabled"));
+    check(&between,            "",                              "/thinking/type",        json!("between_tools"));
+    check(&models::thinker(),  "",                              "/output_config/effort", json!("low"));
+    check(&models::adaptive(), r#","reasoning_effort":"high""#, "/output_config/effort", json!("high"));
 }
