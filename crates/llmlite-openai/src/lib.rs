@@ -41,6 +41,7 @@ pub mod usage;
 
 mod locate;
 mod read;
+mod shallow;
 
 pub use chat::chunk::ChatChunk;
 pub use chat::request::ChatRequest;

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 use serde::de::value::SeqAccessDeserializer;
-use serde::de::{Deserializer, MapAccess, SeqAccess};
+use serde::de::{Deserializer, SeqAccess};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 
@@ -11,6 +11,7 @@ use crate::chat::cache::CacheControl;
 use crate::chat::reasoning::RawThought;
 use crate::chat::tool::{Called, FunctionCall, ToolCall};
 use crate::read::{self, Fields, Hint, Text, TextOr};
+use crate::shallow::{Shallow, Texts};
 
 impl<'de: 'a, 'a> Deserialize<'de> for Content<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -82,7 +83,7 @@ enum Place {
 
 /// The fields of all kinds of parts, of which each kind has some.
 ///
-/// All but the text stay raw until the kind is known: some clients use the names of fields that
+/// All but the text is read without a type until the kind is known: some clients use the names of fields that
 /// their kind does not have for something else.
 #[derive(Deserialize)]
 struct RawPart<'a> {
@@ -91,11 +92,11 @@ struct RawPart<'a> {
     #[serde(borrow)]
     text: Option<Text<'a>>,
     #[serde(borrow)]
-    image_url: Option<&'a RawValue>,
+    image_url: Option<Shallow<'a>>,
     #[serde(borrow)]
-    file: Option<&'a RawValue>,
+    file: Option<Shallow<'a>>,
     #[serde(borrow)]
-    source: Option<&'a RawValue>,
+    source: Option<Shallow<'a>>,
     #[serde(borrow)]
     content: Option<&'a RawValue>,
     cache_control: Option<Hint<CacheControl>>,
@@ -181,20 +182,18 @@ impl<'a> RawPart<'a> {
                     file_id: Some(read::text(self.file_id, "file_id")?),
                     ..FilePart::default()
                 }),
-                (url, _) => {
-                    let ImageUrl(url) = read::needed(url, "image_url")?;
-                    PartKind::Image(Image::Url(url))
-                }
+                (None, None) => return Err(read::missing("image_url")),
+                (Some(url), _) => PartKind::Image(Image::Url(image_url(url)?)),
             },
             "file" => {
-                let Fields(file) = read::needed::<Fields<RawFile<'_>>>(self.file, "file")?;
-                PartKind::File(file.narrow())
+                let file = self.file.ok_or_else(|| read::missing("file"))?;
+                PartKind::File(file_part(file.texts("file")?)?)
             }
             "input_file" => PartKind::File(self.input_file()?),
             kind @ ("image" | "document") => {
                 let is_image = kind == "image";
-                let Fields(source) = read::needed::<Fields<Source<'_>>>(self.source, "source")?;
-                source.narrow(is_image, self.title)?
+                let source = self.source.ok_or_else(|| read::missing("source"))?;
+                sourced(source.texts("source")?, is_image, self.title)?
             }
             "tool_use" => PartKind::ToolUse(ToolCall {
                 id: read::text(self.id, "id")?,
@@ -234,97 +233,51 @@ impl<'a> RawPart<'a> {
 }
 
 /// OpenAI's file, under `file`.
-#[derive(Deserialize)]
-struct RawFile<'a> {
-    #[serde(borrow)]
-    file_data: Option<Text<'a>>,
-    #[serde(borrow)]
-    filename: Option<Text<'a>>,
-    #[serde(borrow)]
-    file_id: Option<Text<'a>>,
-}
-
-impl<'a> RawFile<'a> {
-    fn narrow(self) -> FilePart<'a> {
-        FilePart {
-            file_data: self.file_data.map(Text::cow),
-            text: None,
-            filename: self.filename.map(Text::cow),
-            file_id: self.file_id.map(Text::cow),
-        }
-    }
+fn file_part(mut file: Texts<'_>) -> Result<FilePart<'_>, String> {
+    Ok(FilePart {
+        file_data: file.take("file_data")?,
+        text: None,
+        filename: file.take("filename")?,
+        file_id: file.take("file_id")?,
+    })
 }
 
 /// Where Anthropic's pictures and documents are.
-#[derive(Deserialize)]
-struct Source<'a> {
-    #[serde(borrow)]
-    r#type: Option<Text<'a>>,
-    #[serde(borrow)]
-    data: Option<Text<'a>>,
-    #[serde(borrow)]
-    url: Option<Text<'a>>,
-    #[serde(borrow)]
-    file_id: Option<Text<'a>>,
-}
-
-impl<'a> Source<'a> {
-    fn narrow(self, is_image: bool, title: Option<&'a RawValue>) -> Result<PartKind<'a>, String> {
-        let need =
-            |text: Option<Text<'a>>, field| text.map(Text::cow).ok_or_else(|| read::missing(field));
-        let kind = need(self.r#type, "source.type")?;
-        let mut file = FilePart {
-            filename: read::loose(title).map(Text::cow),
-            ..FilePart::default()
-        };
-        match (kind.as_ref(), is_image) {
-            ("base64", true) => {
-                return Ok(PartKind::Image(Image::Base64(need(
-                    self.data,
-                    "source.data",
-                )?)));
-            }
-            ("url", true) => {
-                return Ok(PartKind::Image(Image::Url(need(self.url, "source.url")?)));
-            }
-            ("base64", false) => file.file_data = Some(need(self.data, "source.data")?),
-            ("text", false) => file.text = Some(need(self.data, "source.data")?),
-            ("url", false) => file.file_data = Some(need(self.url, "source.url")?),
-            ("file", _) => file.file_id = Some(need(self.file_id, "source.file_id")?),
-            (other, true) => return Err(read::unknown("source.type", other, "base64 or url")),
-            (other, false) => {
-                return Err(read::unknown("source.type", other, "base64, text or url"));
-            }
+fn sourced<'a>(
+    mut source: Texts<'a>,
+    is_image: bool,
+    title: Option<&'a RawValue>,
+) -> Result<PartKind<'a>, String> {
+    let kind = source.need("type")?;
+    let mut file = FilePart {
+        filename: read::loose(title).map(Text::cow),
+        ..FilePart::default()
+    };
+    match (kind.as_ref(), is_image) {
+        ("base64", true) => return Ok(PartKind::Image(Image::Base64(source.need("data")?))),
+        ("url", true) => return Ok(PartKind::Image(Image::Url(source.need("url")?))),
+        ("base64", false) => file.file_data = Some(source.need("data")?),
+        ("text", false) => file.text = Some(source.need("data")?),
+        ("url", false) => file.file_data = Some(source.need("url")?),
+        ("file", _) => file.file_id = Some(source.need("file_id")?),
+        (other, true) => return Err(read::unknown("source.type", other, "base64 or url")),
+        (other, false) => {
+            return Err(read::unknown("source.type", other, "base64, text or url"));
         }
-        Ok(PartKind::File(file))
     }
+    Ok(PartKind::File(file))
 }
 
 /// `{"url": ".."}`, or the bare string that some clients send.
-struct ImageUrl<'a>(Cow<'a, str>);
-
-impl<'de: 'a, 'a> Deserialize<'de> for ImageUrl<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        read::text_or(deserializer)
+fn image_url(value: Shallow<'_>) -> Result<Cow<'_, str>, String> {
+    match value {
+        Shallow::Text(url) => Ok(url),
+        Shallow::Object(_) => value.texts("image_url")?.need("url"),
+        Shallow::Other(got) => {
+            let message = format!("expected an object with `url`, got {got}");
+            Err(read::wrong("image_url", &message))
+        }
     }
-}
-
-impl<'de: 'a, 'a> TextOr<'de> for ImageUrl<'a> {
-    const FORMS: &'static str = "an object with `url`";
-
-    fn text(url: Cow<'de, str>) -> Result<Self, String> {
-        Ok(Self(url))
-    }
-
-    fn object<A: MapAccess<'de>>(map: A) -> Result<Self, A::Error> {
-        read::narrowed(map, |wrapped: Wrapped<'de>| Ok(Self(wrapped.url.0)))
-    }
-}
-
-#[derive(Deserialize)]
-struct Wrapped<'a> {
-    #[serde(borrow)]
-    url: Text<'a>,
 }
 
 /// Whether Claude is to say where in a document it found something.
