@@ -11,9 +11,9 @@
 //! Where Claude and OpenAI differ, the rule is one of three: translate, accept and say so
 //! ([`Encoded::ignored`], [`Encoded::adjusted`]), or refuse with the field's name
 //! ([`EncodeError::param`]).
-//! What Claude or Bedrock is known to refuse (an id used twice, a schema with alternatives at its
-//! root, a body over 25,000,000 bytes) is mended or refused here, before it costs a call; the time
-//! that takes grows with the length of the request and with nothing else.
+//! Much of what Claude or Bedrock refuses (an id used twice, a schema with alternatives at its root,
+//! a body over 25,000,000 bytes) is mended or refused here, before it costs a call; the time that
+//! takes grows with the length of the request and with nothing else.
 //!
 //! Start reading at [`encode()`]; the shapes of Claude's JSON are in [`claude`].
 //!

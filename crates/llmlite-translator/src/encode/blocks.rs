@@ -143,6 +143,13 @@ impl Reader {
                 Some(thought) => said.blocks.extend(self.thought(thought, notes)),
                 None => notes.ignore_harmless("messages[].reasoning_content"),
             },
+            // It stands there in every later turn too, which must not end the work.
+            PartKind::Image(_) | PartKind::File(_) if by == By::Assistant => {
+                notes.ignore("messages[].content[] of the assistant");
+            }
+            PartKind::Thought(_) if by == By::User => {
+                notes.ignore_harmless("messages[].content[].thinking");
+            }
             // What a model said elsewhere in a form that no one here knows must not end the work.
             PartKind::Other { kind } if by == By::Assistant => {
                 notes.ignore(format!("messages[].content[].{}", names::shown(kind)));

@@ -82,10 +82,15 @@ impl<'a> Drafts<'a> {
 
     /// What the model says, and calls.
     pub(super) fn assistant(&mut self, blocks: Vec<Block<'a>>, new_calls: Vec<Call<'a>>) {
+        // Also when nothing of it is left: what follows must stand where it stood.
+        self.answered = true;
         if blocks.is_empty() && new_calls.is_empty() {
             return;
         }
-        self.answered = true;
+        if !self.held.is_empty() {
+            // The calls stay unanswered; what was said in between stays where it was said.
+            self.begin_reply(Vec::new(), Vec::new());
+        }
         if let Some(Draft::Assistant { said, calls }) = self.drafts.last_mut() {
             said.extend(blocks);
             calls.extend(new_calls);

@@ -33,7 +33,8 @@ pub(super) fn of_arguments<'a>(
     let Root(mut fields) = serde_json::from_str(parameters.get()).map_err(|_| invalid())?;
     let written = fields.len();
 
-    fields.retain(|(key, value)| key != "type" || value.get() != "null");
+    // A list of types that has objects in it says what an absent type says: Claude takes objects.
+    fields.retain(|(key, value)| key != "type" || !(value.get() == "null" || may_be_object(value)));
     let mut types = fields.iter().filter(|(key, _)| key == "type");
     let is_typed = match (types.next(), types.next()) {
         (None, _) => false,
@@ -96,6 +97,12 @@ fn only_lists_required(combiner: &RawValue) -> bool {
 
 fn is_object(kind: &RawValue) -> bool {
     serde_json::from_str::<Cow<'_, str>>(kind.get()).is_ok_and(|kind| kind == "object")
+}
+
+/// Whether it is a list of types, and objects among them.
+fn may_be_object(kinds: &RawValue) -> bool {
+    serde_json::from_str::<Vec<Cow<'_, str>>>(kinds.get())
+        .is_ok_and(|kinds| kinds.iter().any(|kind| kind == "object"))
 }
 
 /// The schema with only these fields, and a type in front if it has none.

@@ -172,9 +172,9 @@ pub(super) fn sampling(
         top_k: request.top_k.filter(|top_k| *top_k > 0),
     };
     if model.sampling == Sampling::None {
-        drop_field(&mut sampled.temperature, "temperature", notes);
+        drop_share(&mut sampled.temperature, "temperature", notes);
         drop_field(&mut sampled.top_k, "top_k", notes);
-        drop_field(&mut sampled.top_p, "top_p", notes);
+        drop_share(&mut sampled.top_p, "top_p", notes);
     }
     clamp(&mut sampled.temperature, 0.0..=1.0, "temperature", notes);
     clamp(&mut sampled.top_p, 0.0..=1.0, "top_p", notes);
@@ -183,7 +183,7 @@ pub(super) fn sampling(
         drop_beside_thinking(&mut sampled, notes);
     }
     if model.sampling == Sampling::OneOf && sampled.temperature.is_some() {
-        drop_field(&mut sampled.top_p, "top_p", notes);
+        drop_share(&mut sampled.top_p, "top_p", notes);
     }
     sampled
 }
@@ -212,6 +212,15 @@ pub(super) fn stop_sequences<'a>(request: &'a ChatRequest<'_>, notes: &mut Notes
         (false, false) => notes.adjust("stop"),
     }
     kept
+}
+
+/// Drops a temperature or a share of tokens; 1 is what the model does by itself.
+fn drop_share(value: &mut Option<f64>, field: &'static str, notes: &mut Notes) {
+    match value.take() {
+        None => {}
+        Some(1.0) => notes.ignore_harmless(field),
+        Some(_) => notes.ignore(field),
+    }
 }
 
 fn drop_field<T>(value: &mut Option<T>, field: &'static str, notes: &mut Notes) {

@@ -310,8 +310,8 @@ fn adaptive(ability: Adaptive, on: &On, model: &Model, scene: Scene, notes: &mut
 /// even the smallest.
 ///
 /// A budget that the client names in tokens is honoured to the last one that Claude takes; one that
-/// stands for an effort leaves the answer a quarter of the length, or the usual length where the
-/// client named none.
+/// stands for an effort leaves the answer a quarter of the length if the rest is enough for the
+/// smallest, or the usual length where the client named none.
 fn within_budget(on: &On, model: &Model, scene: Scene, notes: &mut Notes) -> Option<Plan> {
     let wanted = on.tokens();
     let max_tokens = scene.length.with(wanted, model);

@@ -44,9 +44,6 @@ pub(super) fn encode<'a>(
         mode = Some(ToolMode::Auto);
         notes.adjust(offers.choice_field);
     }
-    if matches!(mode, Some(ToolMode::None)) && calls::called(&request.messages).next().is_none() {
-        return Ok(Tools::default());
-    }
     let allowed = allowed(&offers);
     let is_allowed = |name: &str| allowed.as_ref().is_none_or(|names| names.contains(name));
     let mut tools = Vec::with_capacity(offers.list.len());

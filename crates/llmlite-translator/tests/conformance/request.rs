@@ -275,7 +275,7 @@ rows! { "request":
         becomes(r#""tools":[{"type":"function","function":{"name":"a.b"}}]"#, "/tools/0/name", json!(MAPPED));
     tool_description, "tools[].function.description", Translated, "left out when blank" =>
         becomes(r#""tools":[{"type":"function","function":{"name":"f","description":"d"}}]"#, "/tools/0/description", json!("d"));
-    tool_parameters, "tools[].function.parameters", Translated, "`input_schema`, byte for byte; alternatives at its root are refused" =>
+    tool_parameters, "tools[].function.parameters", Translated, "`input_schema`, byte for byte; alternatives at its root are left out (and told) where they only list what is required, else refused" =>
         becomes(r#""tools":[{"type":"function","function":{"name":"f","parameters":{"type":"object","properties":{"x":{"type":"number"}}}}}]"#, "/tools/0/input_schema/properties/x", json!({"type":"number"})),
         refused(r#""tools":[{"type":"function","function":{"name":"f","parameters":{"anyOf":[{"type":"object","properties":{}}]}}}]"#, "tools[0].function.parameters");
     tool_strict, "tools[].function.strict", Translated, "`strict` where the model knows it and the schema is within its rules, else told" =>
@@ -290,7 +290,7 @@ rows! { "request":
     tool_choice, "tool_choice", Translated, "auto, none, required, one tool, or allowed tools; where the model cannot be made to call, it is left free (and told)" =>
         becomes(&format!(r#"{TOOLS},"tool_choice":"required""#), "/tool_choice", json!({"type":"any"})),
         becomes(&format!(r#"{TOOLS},"tool_choice":{{"type":"function","function":{{"name":"g"}}}}"#), "/tool_choice", json!({"type":"tool","name":"g"})),
-        becomes(&format!(r#"{TOOLS},"tool_choice":"none""#), "/tools", Value::Null),
+        becomes(&format!(r#"{TOOLS},"tool_choice":"none""#), "/tool_choice", json!({"type":"none"})),
         adjusted_on(&models::thinker(), &format!(r#"{TOOLS},"tool_choice":"required""#), "tool_choice");
     parallel, "parallel_tool_calls", Translated, "`false`: at most one call in a turn" =>
         becomes(&format!(r#"{TOOLS},"parallel_tool_calls":false"#), "/tool_choice", json!({"type":"auto","disable_parallel_tool_use":true}));
@@ -298,7 +298,7 @@ rows! { "request":
         becomes(r#""functions":[{"name":"f","parameters":{"type":"object"}}]"#, "/tools/0", json!({"name":"f","input_schema":{"type":"object"}}));
     function_call, "function_call", Translated, "as `tool_choice`" =>
         becomes(r#""functions":[{"name":"f"}],"function_call":{"name":"f"}"#, "/tool_choice/name", json!("f"));
-    response_format, "response_format text, json_object", Translated, "an instruction in `system`; a code fence around the answer is taken off" =>
+    response_format, "response_format text, json_object", Translated, "an instruction in `system` (told as adjusted, so that strict mode refuses it); a code fence around the answer is taken off" =>
         becomes(r#""response_format":{"type":"text"}"#, "/system", Value::Null),
         adjusted_on(&models::plain(), r#""response_format":{"type":"json_object"}"#, "response_format");
     response_schema, "response_format json_schema", Translated, "`output_config.format` where the model has it, else a forced tool whose arguments are the answer, else an instruction (and told)" =>

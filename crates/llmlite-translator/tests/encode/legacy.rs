@@ -28,7 +28,7 @@ fn check_choice(choice: &str, want: Value) {
 #[rustfmt::skip]
 fn the_choice_of_function_is_kept() {
     check_choice(r#""auto""#,       json!({"type": "auto", "disable_parallel_tool_use": true}));
-    check_choice(r#""none""#,       Value::Null);
+    check_choice(r#""none""#,       json!({"type": "none"}));
     check_choice(r#"{"name":"f"}"#, json!({"type": "tool", "name": "f", "disable_parallel_tool_use": true}));
     let thinker = taken(&models::thinker(), &request(HI, &format!(r#"{FUNCTIONS},"function_call":{{"name":"f"}}"#)));
     assert_eq!(thinker.0.adjusted, ["function_call"]);

@@ -82,7 +82,7 @@ fn a_part_that_cannot_be_sent_is_refused() {
     refused(&part(r#"{"type":"input_audio","input_audio":{}}"#),                          "messages[0].content[1]", "input_audio");
     refused(&part(r#"{"type":"refusal","refusal":"no"}"#),                                "messages[0].content[1]", "refusal");
     let foreign = |role: &str| format!(r#"[{{"role":"user","content":"a"}},{{"role":"{role}","content":[{{"type":"image_url","image_url":{{"url":"data:"}}}}]}}]"#);
-    refused(&foreign("assistant"),                                                        "messages[1].content[0]", "image_url");
+    assert_eq!(encoded(&model(), &foreign("assistant"), "").1.ignored, ["messages[].content[] of the assistant"]);
     refused(&foreign("system"),                                                           "messages[1].content[0]", "image_url");
 }
 

@@ -193,7 +193,8 @@ fn strict_mode_refuses_what_the_model_cannot_do_and_takes_what_costs_nothing() {
     let (plain, budget, adaptive) = (models::plain(), models::budget(), models::adaptive());
     check(&plain,    r#""temperature":1"#,                                None);
     check(&plain,    r#""temperature":1.5"#,                              Some("temperature"));
-    check(&adaptive, r#""temperature":1"#,                                Some("temperature"));
+    check(&adaptive, r#""temperature":1"#,                                None);
+    check(&adaptive, r#""temperature":0.9"#,                              Some("temperature"));
     check(&plain,    r#""reasoning_effort":"low""#,                       Some("reasoning_effort"));
     check(&budget,   r#""reasoning_effort":"low""#,                       None);
     check(&budget,   r#""reasoning_effort":"high","max_tokens":4096"#,    None);

@@ -53,7 +53,9 @@ fn a_schema_passes_and_says_that_it_is_an_object() {
     check_schema(r#"{"type":"object","a\"b":1,"anyOf":null}"#, r#"{"type":"object","a\"b":1}"#, &[]);
     refuse_schema("[]",                                   "type \"object\"");
     refuse_schema(r#"{"type":"string"}"#,                 "type \"object\"");
-    refuse_schema(r#"{"type":["object"]}"#,               "type \"object\"");
+    check_schema(r#"{"type":["object"]}"#,                EMPTY, &[]);
+    check_schema(r#"{"type":["object","null"],"properties":{"a":{}}}"#, r#"{"type":"object","properties":{"a":{}}}"#, &[]);
+    refuse_schema(r#"{"type":["string"]}"#,               "type \"object\"");
     refuse_schema(r#"{"type":"object","type":"object"}"#, "type \"object\"");
 }
 
