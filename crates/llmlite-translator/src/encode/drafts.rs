@@ -34,7 +34,7 @@ pub(super) struct Drafts<'a> {
     held: Vec<Block<'a>>,
     /// The user's message that should have begun a turn but has nothing in it, until another does.
     blank: Option<usize>,
-    /// Whether the model has said something.
+    /// Whether the model has spoken, if only in blanks.
     answered: bool,
 }
 
@@ -52,9 +52,9 @@ impl<'a> Drafts<'a> {
         }
     }
 
-    /// Whether the model has said something.
+    /// Whether the model has spoken, and there is a turn that instructions can follow.
     pub(super) fn has_answer(&self) -> bool {
-        self.answered
+        self.answered && !self.drafts.is_empty()
     }
 
     /// What the user's side says in message `index`.

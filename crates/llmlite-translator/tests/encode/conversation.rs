@@ -315,4 +315,7 @@ fn an_instruction_after_a_blank_answer_does_not_move_to_the_front() {
     let talk = r#"{"role":"system","content":"rules"},{"role":"user","content":"a"},{"role":"assistant","content":""},{"role":"system","content":"reminder"},{"role":"user","content":"b"}"#;
     let turns = outline(&models::plain(), talk);
     assert!(turns.concat().contains("reminder"), "{turns:?}");
+
+    let blank = r#"{"role":"user"},{"role":"assistant","content":" "},{"role":"system","content":"s"},{"role":"user","content":"go"}"#;
+    assert_eq!(outline(&models::adaptive(), blank), ["user: go"]);
 }
