@@ -1,4 +1,5 @@
-//! The project's own commands: `cargo xtask dev`, `test`, `deps`, `clients`, `sim`, `bless`, `fuzz`, `bench`.
+//! The project's own commands: `cargo xtask dev`, `test`, `deps`, `clients`, `sim`, `bless`, `fuzz`,
+//! `bench`, `bench-translator`, `model-test`.
 //!
 //! `dev` and `test` are the two that people need; the others are steps of theirs, or maintenance.
 
@@ -64,6 +65,13 @@ enum Task {
     },
     /// Measure what translation costs, beside reading and writing the same JSON.
     BenchTranslator,
+    /// Try the limits of several instances against every fault, in simulated time:
+    /// `--seeds N` worlds, or `--seed S` alone, with every step.
+    #[command(disable_help_flag = true)]
+    ModelTest {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
 }
 
 fn main() -> ExitCode {
@@ -77,6 +85,7 @@ fn main() -> ExitCode {
         Task::Fuzz(args) => fuzz::run(&args),
         Task::Bench { args } => bench(&args),
         Task::BenchTranslator => bench_translator(),
+        Task::ModelTest { args } => model_test(&args),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -151,6 +160,22 @@ fn bench_translator() -> io::Result<()> {
     let file = workspace::target()?.join("allocations.tsv");
     fs::write(&file, counted.stdout)?;
     process::run(bench("translate").arg(file))
+}
+
+fn model_test(args: &[String]) -> io::Result<()> {
+    process::run(
+        workspace::cargo()
+            .args([
+                "run",
+                "--quiet",
+                "--profile",
+                "quick",
+                "-p",
+                "llmlite-model",
+                "--",
+            ])
+            .args(args),
+    )
 }
 
 #[cfg(test)]

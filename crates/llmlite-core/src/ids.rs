@@ -35,6 +35,19 @@ surrogate! {
     /// The database's number of a team.
     TeamId
 }
+surrogate! {
+    /// The database's number of a limit: one measure of one subject, overall or for one model.
+    ///
+    /// What is counted against a limit is filed under this number, so a limit that changes its
+    /// value keeps it, and one that changes its subject, model or measure is another limit.
+    LimitId
+}
+surrogate! {
+    /// The database's number of one life of a gateway process.
+    ///
+    /// A process that starts takes a new one: no two lives ever share a lease.
+    InstanceId
+}
 
 /// Names one request that was admitted: a UUIDv7, made at admission.
 ///

@@ -3,13 +3,15 @@
 //! No sockets, no database, no AWS: this crate is what the applications (edge, control) and the
 //! adapters (store, bedrock) agree on.
 //! A type enters here when two crates need it, not before.
-//! Start with [`keys`] (who may call), [`catalogue`] (what may be called and what it costs) and
-//! [`usage`] (what was used); [`ports`] holds the traits.
+//! Start with [`keys`] (who may call), [`catalogue`] (what may be called and what it costs),
+//! [`limits`] (how much of it) and [`usage`] (what was used); [`ports`] holds the traits.
 
 pub mod catalogue;
 pub mod ids;
 pub mod keys;
+pub mod limits;
 pub mod money;
 pub mod people;
 pub mod ports;
+pub mod quota;
 pub mod usage;

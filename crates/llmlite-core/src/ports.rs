@@ -8,6 +8,7 @@ pub mod clock;
 pub mod directory;
 pub mod keys;
 pub mod ledger;
+pub mod quota;
 pub mod readiness;
 pub mod reports;
 mod store_error;

@@ -77,6 +77,7 @@ const RULES: &[Rule] = &[
     tool("llmlite-dev-postgres",  &[], &[TOKIO, HYPER, AWS, POSTGRES]),
     tool("llmlite-testkit",
          &["llmlite-core", "llmlite-store", "llmlite-openai", "llmlite-dev-postgres"], &[AWS]),
+    tool("llmlite-model",         &["llmlite-core", "llmlite-policy"], OUTSIDE),
     tool("llmlite-bedrock-sim",   &["llmlite-http"],
          &[POSTGRES, AWS, CORE, &["llmlite-translator", "llmlite-openai"]]),
     tool("llmlite-embedding",     &["llmlite-openai", "llmlite-translator"], &[POSTGRES, CORE]),

@@ -1,0 +1,173 @@
+use super::*;
+use crate::{BudgetOutage, RateOutage};
+
+fn settings(budget_outage: BudgetOutage, rate_outage: RateOutage) -> Settings {
+    Settings {
+        budget_outage,
+        rate_outage,
+        ..Settings::default()
+    }
+}
+
+/// Of ten requests while the database is away, how many get through beyond what was leased.
+#[track_caller]
+fn check(rule: Limit, settings: Settings, live: i64, want: usize) {
+    let mut desk = Desk::with(&[rule], settings);
+    desk.live = live;
+    desk.tick();
+    desk.pass(1);
+    desk.lose_store();
+    let got = (0..10).filter(|_| desk.admit(10, 10).is_ok()).count();
+    assert_eq!(got, want);
+}
+
+#[test]
+#[rustfmt::skip]
+fn while_the_database_is_away_the_settings_say_what_goes_on() {
+    use BudgetOutage::{AllowUpTo, Deny};
+    let up_to = |n| AllowUpTo(Nanodollars(n));
+    let share = RateOutage::Share;
+    let none = RateOutage::Deny;
+    //    rule          settings                     live  admitted
+    check(budget(1_000), settings(Deny, share),      1,    0);
+    check(budget(1_000), settings(up_to(35), share), 1,    3);
+    check(budget(1_000), settings(up_to(40), none),  1,    4);
+    check(rpm(10),       settings(Deny, share),      1,    10);
+    check(rpm(10),       settings(Deny, share),      3,    3);
+    check(rpm(10),       settings(Deny, none),       3,    0);
+    check(tpm(100),      settings(Deny, share),      4,    2);
+    check(parallel(10),  settings(Deny, share),      4,    2);
+    check(parallel(3),   settings(Deny, share),      4,    0);
+    check(parallel(10),  settings(Deny, none),       1,    0);
+    check(Limit { ceiling: Ceiling::Unlimited, ..budget(0) }, settings(Deny, none), 1, 10);
+}
+
+#[test]
+fn what_was_leased_is_spent_and_then_the_database_is_to_blame() {
+    let mut desk = Desk::new(&[budget(1_000)]);
+    let ticket = desk.admits(100, 0);
+    let avail = desk.money().avail;
+    assert!(avail > 0);
+    desk.lose_store();
+    let _second = desk.admits(avail, 0);
+    assert_eq!(desk.refuses(1, 0), Refusal::away());
+    desk.settle(ticket, cost(10));
+    let _third = desk.admits(90, 0);
+}
+
+#[test]
+fn an_instance_that_never_heard_the_database_admits_nothing_with_a_limit() {
+    let mut limiter = Limiter::new(settings(
+        BudgetOutage::AllowUpTo(Nanodollars(1_000)),
+        RateOutage::Share,
+    ));
+    assert!(!limiter.is_ready());
+    for rule in [budget(100), rpm(10), parallel(2)] {
+        let wish = Wish {
+            rules: [rule].into(),
+            worst: Nanodollars(1),
+            least: Nanodollars(1),
+            tokens: 1,
+        };
+        let Verdict::Wait(need) = limiter.admit(Duration::ZERO, wish) else {
+            panic!("it has to ask");
+        };
+        let mut number = limiter_call(&need);
+        let mut verdict = None;
+        while verdict.is_none() {
+            let commands = limiter.failed(Duration::ZERO, number, QuotaFailure::NotDone);
+            for command in commands {
+                match command {
+                    Command::Ask(call) => number = call.number,
+                    Command::Decide(_, decided) => verdict = Some(decided),
+                    Command::Announce(_) => {}
+                }
+            }
+        }
+        assert_eq!(verdict.unwrap().unwrap_err().reason, Reason::StoreAway);
+        limiter = Limiter::new(Settings::default());
+    }
+}
+
+fn limiter_call(need: &Need) -> u64 {
+    need.ask.as_ref().expect("nothing else is under way").number
+}
+
+#[test]
+fn after_three_failures_the_store_is_left_alone_for_a_second() {
+    let mut desk = Desk::new(&[budget(1_000)]);
+    desk.lose_store();
+    assert_eq!(desk.limiter.wakes(desk.now), Some(desk.now + millis(1_000)));
+    desk.now += millis(999);
+    let away = desk.limiter.admit(desk.now, desk.wish(1, 1));
+    assert!(matches!(away, Verdict::Refused(refusal) if refusal.reason == Reason::StoreAway));
+    desk.now += millis(1);
+    let probe = desk.wait(1);
+    let probe_call = probe.ask.clone().expect("one try");
+    assert!(
+        desk.fail(&probe_call, QuotaFailure::NotDone).is_empty(),
+        "and then not again"
+    );
+    desk.now += millis(1_000);
+    let _held = desk.admits(1, 1);
+}
+
+#[test]
+fn what_was_overdrawn_is_booked_and_counts_towards_the_allowance() {
+    let allowed = settings(BudgetOutage::AllowUpTo(Nanodollars(50)), RateOutage::Share);
+    let mut desk = Desk::with(&[budget(0)], allowed);
+    desk.lose_store();
+    let ticket = desk.admits(40, 0);
+    desk.settle(ticket, cost(40));
+    assert_eq!(desk.settled, 40);
+    desk.pass(5);
+    assert_eq!(desk.money().avail, 0, "the budget has paid");
+    desk.lose_store();
+    assert_eq!(desk.refuses(40, 0).reason, Reason::StoreAway);
+    let _held = desk.admits(10, 0);
+}
+
+#[test]
+fn permits_are_not_trusted_when_the_database_may_take_them_for_free() {
+    let mut desk = Desk::new(&[parallel(100)]);
+    desk.live = 100;
+    let tickets: Vec<_> = (0..5).map(|_| desk.admits(1, 0)).collect();
+    for ticket in tickets {
+        desk.settle(ticket, cost(0));
+    }
+    desk.lose_store();
+    let _leased: Vec<_> = (0..3).map(|_| desk.admits(1, 0)).collect();
+    desk.now += Duration::from_secs(26);
+    desk.lose_store();
+    assert_eq!(desk.refuses(1, 0).reason, Reason::StoreAway);
+}
+
+#[test]
+fn an_instance_whose_leases_were_closed_stops() {
+    let mut desk = Desk::new(&[budget(1_000)]);
+    let need = desk.wait(10);
+    let call = need.ask.clone().unwrap();
+    assert!(desk.fail(&call, QuotaFailure::Fenced).is_empty());
+    assert!(desk.limiter.is_fenced());
+    assert_eq!(
+        desk.verdict(&need).unwrap().unwrap_err().reason,
+        Reason::StoreAway
+    );
+    desk.now += Duration::from_secs(60);
+    assert_eq!(desk.refuses(10, 0).reason, Reason::StoreAway);
+}
+
+#[test]
+fn nobody_waits_longer_than_patience_allows() {
+    let mut desk = Desk::new(&[budget(1_000)]);
+    let need = desk.wait(10);
+    assert_eq!(desk.limiter.wakes(desk.now), Some(desk.now + millis(300)));
+    desk.now += millis(300);
+    desk.tick();
+    assert_eq!(
+        desk.verdict(&need).unwrap().unwrap_err().reason,
+        Reason::StoreAway
+    );
+    desk.carry_out(need.ask.unwrap());
+    let _held = desk.admits(10, 0);
+}

@@ -1,0 +1,114 @@
+use std::{mem, time::Duration};
+
+use super::{Command, Limiter, Refusal, Wish};
+
+/// Names a request that waits for its verdict.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct WaiterId(pub u64);
+
+#[derive(Debug)]
+pub(super) struct Waiter {
+    pub(super) id: WaiterId,
+    pub(super) wish: Wish,
+    /// When it is told that the store does not answer.
+    pub(super) deadline: Duration,
+    /// The call that asked for it last.
+    pub(super) asked: Option<u64>,
+    pub(super) recall: Recall,
+}
+
+/// How far a request is that may be served with money that others hold idle.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Recall {
+    /// Nothing was refused yet.
+    NotYet,
+    /// Others have been told; they are asked again at that time.
+    Until(Duration),
+    /// This is the last try.
+    LastTry,
+}
+
+impl Waiter {
+    pub(super) fn may_ask(&self) -> bool {
+        !matches!(self.recall, Recall::Until(_))
+    }
+}
+
+impl Limiter {
+    pub(super) fn wait(&mut self, now: Duration, wish: Wish) -> WaiterId {
+        self.last_waiter += 1;
+        let id = WaiterId(self.last_waiter);
+        self.waiters.push_back(Waiter {
+            id,
+            wish,
+            deadline: now + self.settings.patience,
+            asked: None,
+            recall: Recall::NotYet,
+        });
+        id
+    }
+
+    /// Gives everybody who waits a verdict that can have one. `answered` is the number of the call
+    /// that the store has just answered, if it has.
+    pub(super) fn resolve(&mut self, now: Duration, answered: Option<u64>, out: &mut Vec<Command>) {
+        let away = self.link.is_away(now);
+        for waiter in mem::take(&mut self.waiters) {
+            if let Some(waiter) = self.judge(now, waiter, answered, away, out) {
+                self.waiters.push_back(waiter);
+            }
+        }
+    }
+
+    /// The call that asked for these was in vain: they get what is to be had without the store.
+    pub(super) fn resolve_without(&mut self, now: Duration, number: u64, out: &mut Vec<Command>) {
+        let away = self.link.is_away(now);
+        for waiter in mem::take(&mut self.waiters) {
+            let in_vain = away || waiter.asked == Some(number);
+            if let Some(waiter) = self.judge(now, waiter, None, in_vain, out) {
+                self.waiters.push_back(waiter);
+            }
+        }
+    }
+
+    /// Returns the waiter if it has to wait on.
+    fn judge(
+        &mut self,
+        now: Duration,
+        mut waiter: Waiter,
+        answered: Option<u64>,
+        away: bool,
+        out: &mut Vec<Command>,
+    ) -> Option<Waiter> {
+        let look = self.look(now, &waiter.wish, away);
+        let was_asked = waiter.asked.is_some() && waiter.asked == answered;
+        if let Some(refusal) = look.refusal {
+            if !away && waiter.recall == Recall::NotYet && was_asked && look.elsewhere {
+                let retry = now + self.settings.recall_wait;
+                waiter.recall = Recall::Until(retry);
+                waiter.deadline = retry + self.settings.patience;
+                return Some(waiter);
+            }
+            // Until the last try has been answered, the old refusal does not count.
+            let hopes = match waiter.recall {
+                Recall::NotYet => false,
+                Recall::Until(_) => true,
+                Recall::LastTry => !was_asked,
+            };
+            if hopes && !away && now < waiter.deadline {
+                return Some(waiter);
+            }
+            out.push(Command::Decide(waiter.id, Err(refusal)));
+            return None;
+        }
+        if look.short {
+            if now < waiter.deadline {
+                return Some(waiter);
+            }
+            out.push(Command::Decide(waiter.id, Err(Box::new(Refusal::away()))));
+            return None;
+        }
+        let admitted = self.take(now, &waiter.wish, look.amount, away, look.shadowed);
+        out.push(Command::Decide(waiter.id, Ok(admitted)));
+        None
+    }
+}
