@@ -258,7 +258,10 @@ async fn the_total_of_a_report_is_the_sum_of_its_lines() {
         ..a_record(yesterday.as_secs())
     };
     store
-        .flush(&[a_record(today.as_secs()), failed])
+        .flush(
+            llmlite_core::ids::InstanceId(1),
+            &[a_record(today.as_secs()), failed],
+        )
         .await
         .unwrap();
 

@@ -8,7 +8,10 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
-use crate::ids::{KeyId, TeamId, UserId};
+use crate::{
+    ids::{KeyId, TeamId, UserId},
+    limits::Rules,
+};
 
 const PREFIX: &str = "sk-llm-";
 const RANDOM_LEN: usize = 40;
@@ -282,6 +285,8 @@ pub struct KeyGrant {
     pub revoked_at: Option<SystemTime>,
     /// Requests with it are refused where they would otherwise be adjusted, or ignored in part.
     pub strict: bool,
+    /// The limits that bind it: its own, its user's, its team's and the organisation's.
+    pub rules: Arc<Rules>,
 }
 
 impl KeyGrant {

@@ -7,6 +7,7 @@
 //! [`limits`] (how much of it) and [`usage`] (what was used); [`ports`] holds the traits.
 
 pub mod catalogue;
+pub mod changes;
 pub mod ids;
 pub mod keys;
 pub mod limits;

@@ -10,8 +10,10 @@ use crate::{
 };
 
 mod rfc3339;
+mod rules;
 mod window;
 
+pub use rules::Rules;
 pub use window::Window;
 
 /// One limit as it binds one subject.
@@ -98,6 +100,34 @@ pub enum Subject {
     Team(TeamId),
     /// Everybody who uses this installation.
     Organisation,
+}
+
+/// A limit as an administrator set it, or as a subject has it from a default.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LimitSetting {
+    /// The limit. Of a default, its scope names the holder.
+    #[serde(flatten)]
+    pub limit: Limit,
+    /// Makes it a default: it binds nobody itself, and each such member of the holder has one like
+    /// it, counted apart, unless the member has one of its own or a nearer default. A team is
+    /// nearer to its keys than the organisation is, and a user nearer than the team.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub each: Option<Member>,
+    /// Whose default it comes from, if it was not set on the subject itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inherited_from: Option<Subject>,
+}
+
+/// Those to whom a default applies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Member {
+    /// Each team of the organisation.
+    Team,
+    /// Each user of the team, or of the organisation.
+    User,
+    /// Each key of the user, of the team, or of the organisation.
+    Key,
 }
 
 /// What a limit counts.

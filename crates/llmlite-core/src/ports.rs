@@ -6,8 +6,10 @@
 pub mod backend;
 pub mod clock;
 pub mod directory;
+pub mod instances;
 pub mod keys;
 pub mod ledger;
+pub mod limits;
 pub mod quota;
 pub mod readiness;
 pub mod reports;

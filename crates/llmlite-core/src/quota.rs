@@ -16,6 +16,8 @@
 
 use std::time::{Duration, SystemTime};
 
+use serde::{Deserialize, Serialize};
+
 use crate::{
     ids::LimitId,
     limits::{Ceiling, Percent},
@@ -30,11 +32,13 @@ pub const SLOT: Duration = Duration::from_secs(2);
 pub const SLOTS: i64 = 31;
 
 /// A budget in one of its windows: what money is counted against.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct AccountKey {
     /// The budget.
     pub limit: LimitId,
-    /// When the window begins, a whole second; the beginning of 1970 for a lifetime.
+    /// When the window begins, a whole second; the beginning of 1970 for a lifetime. In JSON the
+    /// seconds since then.
+    #[serde(with = "seconds")]
     pub starts: SystemTime,
 }
 
@@ -193,4 +197,20 @@ pub struct Announcement {
     pub settled: Nanodollars,
     /// The ceiling at that time.
     pub ceiling: Nanodollars,
+}
+
+/// A moment as whole seconds since the beginning of 1970.
+mod seconds {
+    use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(time: &SystemTime, to: S) -> Result<S::Ok, S::Error> {
+        let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+        to.serialize_u64(since.as_secs())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<SystemTime, D::Error> {
+        Ok(UNIX_EPOCH + Duration::from_secs(u64::deserialize(from)?))
+    }
 }

@@ -8,6 +8,7 @@ use crate::{
     catalogue::Residency,
     ids::{EventId, KeyId, TeamId, UserId},
     money::Nanodollars,
+    quota::AccountKey,
 };
 
 /// Tokens as Bedrock bills them: cache reads and writes are not part of `input`.
@@ -66,7 +67,7 @@ impl Ending {
 /// One row of the ledger: written once for each request that reached Bedrock.
 ///
 /// It holds no text of a prompt or an answer.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UsageRecord {
     /// Idempotency key; also the time that the row is filed under.
     pub event_id: EventId,
@@ -94,6 +95,9 @@ pub struct UsageRecord {
     pub tokens: Tokens,
     /// What it costs at the catalogue's prices.
     pub cost: Nanodollars,
+    /// The budgets that are charged with the whole cost, each.
+    #[serde(default)]
+    pub accounts: Vec<AccountKey>,
     /// The tokens are our estimate, because Bedrock's count never came.
     pub estimated: bool,
     /// How it ended.

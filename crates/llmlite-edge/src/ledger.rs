@@ -13,6 +13,7 @@ use std::{
 };
 
 use llmlite_core::{
+    ids::InstanceId,
     ports::{StoreError, ledger::Ledger},
     usage::UsageRecord,
 };
@@ -157,7 +158,11 @@ impl UsageWriter {
     async fn write(&self, batch: &[UsageRecord]) -> usize {
         let mut pause = FIRST_PAUSE;
         loop {
-            match self.last_call.in_time(self.ledger.flush(batch)).await {
+            match self
+                .last_call
+                .in_time(self.ledger.flush(InstanceId(0), batch))
+                .await
+            {
                 Some(Ok(_)) => return 0,
                 Some(Err(refusal @ StoreError::InvalidData(_))) => {
                     return self.write_singly(batch, &refusal).await;

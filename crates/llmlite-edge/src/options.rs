@@ -74,6 +74,7 @@ mod tests {
         }
         let grant = KeyGrant {
             strict: key,
+            rules: std::sync::Arc::default(),
             ..a_grant()
         };
         let got = match read(&headers, &grant, setting) {

@@ -199,6 +199,7 @@ impl PolicyEngine {
             streamed: admission.wish.streamed,
             tokens,
             cost: price::cost(prices, &tokens),
+            accounts: Vec::new(),
             estimated,
             ending: outcome.ending,
             latency: outcome.latency,

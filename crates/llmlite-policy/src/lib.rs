@@ -6,7 +6,7 @@
 //!
 //! [`Limiter`] is the state machine of limits that are shared by several instances: it spends
 //! leases of money, rates and permits without asking, and says what to ask the store.
-//! `docs/adr/0009-leases-by-number-and-total.md` says why it cannot overspend.
+//! `docs/adr/0012-leases-by-number-and-total.md` says why it cannot overspend.
 
 pub mod engine;
 mod escrow;

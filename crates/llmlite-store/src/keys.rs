@@ -35,6 +35,7 @@ fn grant(row: &Row) -> Result<KeyGrant, Error> {
         expires_at: row.try_get::<_, Option<SystemTime>>("expires_at")?,
         revoked_at: row.try_get::<_, Option<SystemTime>>("revoked_at")?,
         strict: row.try_get("strict")?,
+        rules: Arc::default(),
     })
 }
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use llmlite_core::{
+    ids::InstanceId,
     ports::{StoreError, ledger::Ledger},
     usage::UsageRecord,
 };
@@ -13,7 +14,7 @@ use crate::store::Store;
 
 #[async_trait]
 impl Ledger for Store {
-    async fn flush(&self, batch: &[UsageRecord]) -> Result<u64, StoreError> {
+    async fn flush(&self, _instance: InstanceId, batch: &[UsageRecord]) -> Result<u64, StoreError> {
         if batch.is_empty() {
             return Ok(0);
         }

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use llmlite_core::{
-    ids::{EventId, KeyId, TeamId, UserId},
+    ids::{EventId, InstanceId, KeyId, TeamId, UserId},
     money::Nanodollars,
     ports::{
         StoreError,
@@ -79,7 +79,7 @@ async fn any_order_and_repetition_of_a_batch_gives_the_same_books() {
     let batch = batch();
     let expected = {
         let memory = MemoryStore::default();
-        memory.flush(&batch).await.unwrap();
+        memory.flush(InstanceId(1), &batch).await.unwrap();
         reports(&memory).await
     };
     // Every rotation, whole and in two overlapping parts, each twice.
@@ -91,7 +91,7 @@ async fn any_order_and_repetition_of_a_batch_gives_the_same_books() {
         order.push(batch[0].clone());
         let mut inserted = 0;
         for part in [&order[..4], &order[2..], &order[..], &order[..]] {
-            inserted += store.flush(part).await.unwrap();
+            inserted += store.flush(InstanceId(1), part).await.unwrap();
         }
         assert_eq!(inserted, 6);
         assert_eq!(reports(&store).await, expected, "turn {turn}");
@@ -111,7 +111,7 @@ async fn the_same_batch_flushed_by_many_at_once_counts_once() {
         flushes.spawn(async move {
             let mut inserted = 0;
             for part in order.chunks(50) {
-                inserted += store.flush(part).await.unwrap();
+                inserted += store.flush(InstanceId(1), part).await.unwrap();
             }
             inserted
         });
@@ -172,7 +172,10 @@ async fn a_row_holds_what_the_record_says() {
 }
 
 async fn flush(store: &Store, batch: &[UsageRecord]) {
-    assert_eq!(store.flush(batch).await.unwrap(), batch.len() as u64);
+    assert_eq!(
+        store.flush(InstanceId(1), batch).await.unwrap(),
+        batch.len() as u64
+    );
 }
 
 #[tokio::test]
@@ -201,7 +204,7 @@ async fn a_row_that_the_database_cannot_hold_is_told_from_a_statement_that_it_re
     let mut nul = a_record(LATE);
     nul.request_id = Arc::from("\0");
     let spoiled = [a_record(LATE), nul];
-    let refused = store.flush(&spoiled).await;
+    let refused = store.flush(InstanceId(1), &spoiled).await;
     assert!(
         matches!(refused, Err(StoreError::InvalidData(_))),
         "{refused:?}"
@@ -213,7 +216,7 @@ async fn a_row_that_the_database_cannot_hold_is_told_from_a_statement_that_it_re
     client.batch_execute(forbid).await.unwrap();
     let mut forbidden = a_record(LATE);
     forbidden.tokens.output = 500;
-    let refused = store.flush(&[forbidden]).await;
+    let refused = store.flush(InstanceId(1), &[forbidden]).await;
     assert!(
         matches!(refused, Err(StoreError::InvalidData(_))),
         "{refused:?}"
@@ -221,7 +224,7 @@ async fn a_row_that_the_database_cannot_hold_is_told_from_a_statement_that_it_re
 
     let rename = "ALTER TABLE usage_event RENAME TO elsewhere";
     client.batch_execute(rename).await.unwrap();
-    let refused = store.flush(&[a_record(LATE)]).await;
+    let refused = store.flush(InstanceId(1), &[a_record(LATE)]).await;
     assert!(
         matches!(refused, Err(StoreError::Refused(_))),
         "{refused:?}"
@@ -247,8 +250,8 @@ async fn an_empty_batch_asks_nobody() {
     let database = postgres::fresh().await;
     let store = database.store().await;
     drop(database);
-    assert_eq!(store.flush(&[]).await.unwrap(), 0);
-    let lost = store.flush(&[a_record(1)]).await;
+    assert_eq!(store.flush(InstanceId(1), &[]).await.unwrap(), 0);
+    let lost = store.flush(InstanceId(1), &[a_record(1)]).await;
     assert!(matches!(
         lost,
         Err(StoreError::Unavailable(_) | StoreError::Refused(_))

@@ -58,6 +58,7 @@ pub fn a_grant() -> KeyGrant {
         expires_at: None,
         revoked_at: None,
         strict: false,
+        rules: Arc::default(),
     }
 }
 
@@ -88,6 +89,7 @@ pub fn a_record(seconds: u64) -> UsageRecord {
             cache_write_1h: 10,
         },
         cost: Nanodollars(4_612_500),
+        accounts: Vec::new(),
         estimated: false,
         ending: Ending::Complete,
         latency: Duration::from_millis(1_500),

@@ -14,7 +14,7 @@ use std::{
 
 use async_trait::async_trait;
 use llmlite_core::{
-    ids::{EventId, KeyId},
+    ids::{EventId, InstanceId, KeyId},
     keys::{KeyGrant, KeyHash},
     people::{KeyInfo, Team, User},
     ports::{
@@ -151,12 +151,13 @@ fn granted(key: &KeyInfo) -> KeyGrant {
         expires_at: key.expires_at,
         revoked_at: key.revoked_at,
         strict: key.strict,
+        rules: Arc::default(),
     }
 }
 
 #[async_trait]
 impl Ledger for MemoryStore {
-    async fn flush(&self, batch: &[UsageRecord]) -> Result<u64, StoreError> {
+    async fn flush(&self, _instance: InstanceId, batch: &[UsageRecord]) -> Result<u64, StoreError> {
         self.flushes.fetch_add(1, Ordering::SeqCst);
         let mut state = self.enter()?;
         let before = state.usage.len();

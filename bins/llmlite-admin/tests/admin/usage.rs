@@ -57,7 +57,15 @@ async fn november() -> (postgres::TestDatabase, Shell) {
             Ending::ClientGone,
         ),
     ];
-    assert_eq!(database.store().await.flush(&batch).await.unwrap(), 4);
+    assert_eq!(
+        database
+            .store()
+            .await
+            .flush(llmlite_core::ids::InstanceId(1), &batch)
+            .await
+            .unwrap(),
+        4
+    );
     (database, shell)
 }
 
@@ -119,7 +127,12 @@ async fn keys_of_one_name_and_keys_that_are_gone_are_told_apart_by_their_numbers
         record(NOVEMBER, 3, "claude-3-opus", 30, Ending::Complete),
         record(NOVEMBER, 9, "claude-3-opus", 20, Ending::Complete),
     ];
-    database.store().await.flush(&batch).await.unwrap();
+    database
+        .store()
+        .await
+        .flush(llmlite_core::ids::InstanceId(1), &batch)
+        .await
+        .unwrap();
 
     let table = shell.text("usage report --by key --from 2026-11-01 --to 2026-11-30");
 

@@ -4,7 +4,10 @@ use std::{error::Error, fmt};
 
 use async_trait::async_trait;
 
-use crate::quota::{Announcement, Answer, Call};
+use crate::{
+    ids::InstanceId,
+    quota::{Announcement, Answer, Call},
+};
 
 /// Hands out leases of budgets, rates and permits.
 ///
@@ -12,12 +15,12 @@ use crate::quota::{Announcement, Answer, Call};
 /// The rules that every line is carried out by are in [`crate::quota`].
 #[async_trait]
 pub trait QuotaStore: Send + Sync {
-    /// Carries out a call in one round trip, and gives it up after a quarter of a second or so.
+    /// Carries out a call of `instance` in one round trip, and gives it up after a quarter of a second or so.
     ///
     /// # Errors
     ///
     /// When it was not carried out, or nobody can tell whether it was.
-    async fn exchange(&self, call: &Call) -> Result<Answer, QuotaFailure>;
+    async fn exchange(&self, instance: InstanceId, call: &Call) -> Result<Answer, QuotaFailure>;
 
     /// Claims the right to tell people that a threshold was crossed, and returns whether it was
     /// still to be had: once in each window among all instances.

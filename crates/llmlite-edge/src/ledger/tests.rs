@@ -56,6 +56,7 @@ fn record() -> UsageRecord {
         streamed: false,
         tokens: Tokens::default(),
         cost: Nanodollars(1),
+        accounts: Vec::new(),
         estimated: false,
         ending: Ending::Complete,
         latency: Duration::ZERO,

@@ -68,6 +68,7 @@ fn grant() -> KeyGrant {
         expires_at: None,
         revoked_at: None,
         strict: false,
+        rules: std::sync::Arc::default(),
     }
 }
 
