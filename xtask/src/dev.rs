@@ -134,7 +134,7 @@ impl House {
         let gateway = self.gateway(
             args,
             folder,
-            gateway_command(args, programs, &admin, upstream),
+            gateway_command(args, programs, &admin, upstream, &folder.journal()),
         );
         let url = gateway.await?;
         let models = http::models(&url, &seeded.key).await?;
@@ -240,11 +240,14 @@ fn gateway_command(
     programs: &Path,
     admin: &seed::Admin,
     upstream: Option<String>,
+    journal: &Path,
 ) -> Command {
     let mut command = Command::new(programs.join("llmlite-gateway"));
     command
         .arg("--listen")
         .arg(format!("127.0.0.1:{}", args.port))
+        .arg("--journal")
+        .arg(journal)
         .envs(admin.environment());
     if let Some(residency) = &args.residency {
         command.args(["--residency", residency]);

@@ -1,7 +1,8 @@
-//! `cargo xtask fuzz`: throws bytes at the translator until something breaks.
+//! `cargo xtask fuzz`: throws bytes at the translator and at the journal's reader until something
+//! breaks.
 //!
 //! libFuzzer with the coverage that stable Rust can already count, so that neither nightly Rust nor
-//! `cargo-fuzz` is needed (the folder has the latter's layout and works with it as well).
+//! `cargo-fuzz` is needed (the folders have the latter's layout and work with it as well).
 
 use std::{
     fs, io,
@@ -9,16 +10,31 @@ use std::{
     process::{Command, Stdio},
 };
 
+use clap::ValueEnum;
+
 use crate::{
     packages::ensure,
     process::run as execute,
     workspace::{cargo, root, target},
 };
 
-/// A workspace of its own, which `--workspace` does not reach.
-pub(crate) const MANIFEST: &str = "crates/llmlite-translator/fuzz/Cargo.toml";
-const FOLDER: &str = "crates/llmlite-translator/fuzz";
-const FIXTURES: &str = "crates/llmlite-translator/fixtures";
+/// A crate that has targets, in a package beside its sources.
+#[derive(Debug, Clone, Copy)]
+struct Subject {
+    folder: &'static str,
+    /// Words that inputs are made of, in the folder of the targets.
+    words: Option<&'static str>,
+}
+
+const TRANSLATOR: Subject = Subject {
+    folder: "crates/llmlite-translator",
+    words: Some("words.dict"),
+};
+const JOURNAL: Subject = Subject {
+    folder: "crates/llmlite-journal",
+    words: None,
+};
+const SUBJECTS: [Subject; 2] = [TRANSLATOR, JOURNAL];
 
 /// Counts the branches taken and tells libFuzzer what is compared with what.
 const INSTRUMENTED: &str = "--cfg fuzzing -Cpasses=sancov-module \
@@ -40,7 +56,7 @@ pub(crate) struct Args {
     inputs: Vec<PathBuf>,
 }
 
-#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, ValueEnum)]
 enum Target {
     /// Requests of clients.
     Request,
@@ -48,6 +64,8 @@ enum Target {
     Event,
     /// Whole answers and the frames of streams.
     Sse,
+    /// Segments of the journal.
+    Segment,
 }
 
 /// Builds the targets and runs them, or one of them.
@@ -57,13 +75,15 @@ enum Target {
 /// When they cannot be built, or one of them finds something; its report is above.
 pub(crate) fn run(args: &Args) -> io::Result<()> {
     compiler()?;
+    let Some(target) = args.target else {
+        return explore_all(args.seconds);
+    };
     let built = Built::new()?;
-    if let (Some(target), false) = (args.target, args.inputs.is_empty()) {
-        return execute(Command::new(built.program(target)).args(&args.inputs));
-    }
-    match args.target {
-        Some(target) => built.explore(target, args.seconds),
-        None => built.explore_all(args.seconds),
+    built.build(target.subject())?;
+    if args.inputs.is_empty() {
+        built.explore(target, args.seconds)
+    } else {
+        execute(Command::new(built.program(target)).args(&args.inputs))
     }
 }
 
@@ -74,10 +94,21 @@ pub(crate) fn run(args: &Args) -> io::Result<()> {
 /// Like [`run`], except for a missing compiler.
 pub(crate) fn briefly() -> io::Result<()> {
     if let Err(error) = compiler() {
-        println!("!! SKIPPED: {error}; the translator was NOT fuzzed");
+        println!("!! SKIPPED: {error}; translator and journal were NOT fuzzed");
         return Ok(());
     }
-    Built::new()?.explore_all(5)
+    explore_all(5)
+}
+
+fn explore_all(seconds: u32) -> io::Result<()> {
+    let built = Built::new()?;
+    for subject in SUBJECTS {
+        built.build(subject)?;
+    }
+    for target in Target::value_variants() {
+        built.explore(*target, seconds)?;
+    }
+    Ok(())
 }
 
 /// libFuzzer is C++.
@@ -85,61 +116,66 @@ fn compiler() -> io::Result<()> {
     ensure(&["c++", "--version"], &["g++"])
 }
 
-/// The built targets and where they work.
+/// The manifests of the targets: each is a workspace of its own, which `--workspace` does not reach.
+pub(crate) fn manifests() -> impl Iterator<Item = PathBuf> {
+    SUBJECTS.iter().map(Subject::manifest)
+}
+
+/// Where targets are built and work.
 struct Built {
-    programs: PathBuf,
+    host: String,
     /// Below cargo's target folder, so that the checkout stays clean.
     work: PathBuf,
 }
 
 impl Built {
     fn new() -> io::Result<Self> {
-        let work = target()?.join("fuzz");
-        let host = host()?;
+        Ok(Self {
+            host: host()?,
+            work: target()?.join("fuzz"),
+        })
+    }
+
+    fn build(&self, subject: Subject) -> io::Result<()> {
         // With `--target`, build scripts and macros are left without instruments.
         execute(
             cargo()
                 .args(["build", "--quiet", "--release", "--locked"])
-                .args(["--target", &host])
-                .args(["--manifest-path", MANIFEST, "--target-dir"])
-                .arg(&work)
+                .args(["--target", &self.host])
+                .arg("--manifest-path")
+                .arg(subject.manifest())
+                .arg("--target-dir")
+                .arg(&self.work)
                 .env("RUSTFLAGS", INSTRUMENTED),
-        )?;
-        let programs = work.join(host).join("release");
-        Ok(Self { programs, work })
+        )
     }
 
     fn program(&self, target: Target) -> PathBuf {
-        self.programs.join(target.name())
-    }
-
-    fn explore_all(&self, seconds: u32) -> io::Result<()> {
-        for target in [Target::Request, Target::Event, Target::Sse] {
-            self.explore(target, seconds)?;
-        }
-        Ok(())
+        let programs = self.work.join(&self.host).join("release");
+        programs.join(target.name())
     }
 
     /// Starts from the corpus and the fixtures, and writes what it learns into a folder of its own.
     fn explore(&self, target: Target, seconds: u32) -> io::Result<()> {
-        let name = target.name();
+        let (name, subject) = (target.name(), target.subject());
         let learned = self.work.join("learned").join(name);
         let findings = self.work.join("findings");
         fs::create_dir_all(&learned)?;
         fs::create_dir_all(&findings)?;
         let report = findings.join(format!("{name}.log"));
         println!("  {name}: {seconds} s ...");
-        let ran = Command::new(self.program(target))
+        let mut command = Command::new(self.program(target));
+        if let Some(words) = subject.words {
+            let words = subject.targets().join(words);
+            command.arg(format!("-dict={}", words.display()));
+        }
+        let ran = command
             .arg(format!("-max_total_time={seconds}"))
             .args(["-timeout=10", "-rss_limit_mb=2048", "-print_final_stats=1"])
             .arg(format!("-artifact_prefix={}/{name}-", findings.display()))
-            .arg(format!(
-                "-dict={}",
-                root().join(FOLDER).join("words.dict").display()
-            ))
             .arg(&learned)
-            .arg(root().join(FOLDER).join("corpus").join(name))
-            .arg(root().join(FIXTURES))
+            .arg(subject.targets().join("corpus").join(name))
+            .arg(root().join(subject.folder).join("fixtures"))
             .stdin(Stdio::null())
             .stderr(fs::File::create(&report)?)
             .status()?;
@@ -155,18 +191,37 @@ impl Built {
         }
         println!("{report}");
         Err(io::Error::other(format!(
-            "{name}: {ran}; the input is in {} (mend it, then copy the input to {FOLDER}/corpus/{name})",
-            findings.display()
+            "{name}: {ran}; the input is in {} (mend it, then copy the input to {}/fuzz/corpus/{name})",
+            findings.display(),
+            subject.folder
         )))
     }
 }
 
+impl Subject {
+    fn targets(&self) -> PathBuf {
+        root().join(self.folder).join("fuzz")
+    }
+
+    fn manifest(&self) -> PathBuf {
+        self.targets().join("Cargo.toml")
+    }
+}
+
 impl Target {
+    fn subject(self) -> Subject {
+        match self {
+            Self::Request | Self::Event | Self::Sse => TRANSLATOR,
+            Self::Segment => JOURNAL,
+        }
+    }
+
     fn name(self) -> &'static str {
         match self {
             Self::Request => "request",
             Self::Event => "event",
             Self::Sse => "sse",
+            Self::Segment => "segment",
         }
     }
 }

@@ -1,5 +1,5 @@
 //! The project's own commands: `cargo xtask dev`, `test`, `deps`, `clients`, `sim`, `bless`, `fuzz`,
-//! `bench`, `bench-translator`, `model-test`.
+//! `bench`, `bench-translator`, `model-test`, `overspend`, `rates`, `hot-path`, `revocation`.
 //!
 //! `dev` and `test` are the two that people need; the others are steps of theirs, or maintenance.
 
@@ -72,6 +72,31 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
     },
+    /// Let budgets run out on five real gateways while they and the database are killed, and hold
+    /// the books against the simulator's bill.
+    #[command(disable_help_flag = true)]
+    Overspend {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
+    /// Hold the limits of a minute against what five real gateways admit under overload.
+    #[command(disable_help_flag = true)]
+    Rates {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
+    /// Count the statements that a request costs the database.
+    #[command(disable_help_flag = true)]
+    HotPath {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
+    /// Time how long a key that was taken back still works.
+    #[command(disable_help_flag = true)]
+    Revocation {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
 }
 
 fn main() -> ExitCode {
@@ -86,6 +111,10 @@ fn main() -> ExitCode {
         Task::Bench { args } => bench(&args),
         Task::BenchTranslator => bench_translator(),
         Task::ModelTest { args } => model_test(&args),
+        Task::Overspend { args } => rig("overspend", &args),
+        Task::Rates { args } => rig("rates", &args),
+        Task::HotPath { args } => rig("hot-path", &args),
+        Task::Revocation { args } => rig("revocation", &args),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -119,7 +148,15 @@ fn bless() -> io::Result<()> {
             ])
             .env("LLMLITE_BLESS", "1"),
     )?;
-    println!("the golden files and docs/conformance.md are rewritten; review them with git diff");
+    process::run(
+        workspace::cargo()
+            .args(["test", "--quiet", "-p", "llmlite-edge", "--lib", "failure"])
+            .env("LLMLITE_BLESS", "1"),
+    )?;
+    println!(
+        "the golden files, docs/conformance.md and docs/errors.md are rewritten; \
+         review them with git diff"
+    );
     Ok(())
 }
 
@@ -175,6 +212,30 @@ fn model_test(args: &[String]) -> io::Result<()> {
                 "--",
             ])
             .args(args),
+    )
+}
+
+/// Runs one experiment with the programs as they are shipped, but for the wait of a whole-program
+/// link.
+fn rig(experiment: &str, args: &[String]) -> io::Result<()> {
+    process::run(workspace::cargo().args([
+        "build",
+        "--quiet",
+        "--profile",
+        "quick",
+        "-p",
+        "llmlite-gateway",
+        "-p",
+        "llmlite-admin",
+        "-p",
+        "llmlite-rig",
+    ]))?;
+    let program = workspace::target()?.join("quick/llmlite-rig");
+    process::run(
+        Command::new(program)
+            .arg(experiment)
+            .args(args)
+            .current_dir(root()),
     )
 }
 

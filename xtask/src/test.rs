@@ -32,7 +32,7 @@ const FULL: &[Step] = &[
     ("build", build),
     ("tests", tests),
     ("documentation tests", doc_tests),
-    ("fuzzing the translator", fuzz::briefly),
+    ("fuzzing the translator and the journal", fuzz::briefly),
 ];
 
 /// Runs the steps and stops at the first that fails.
@@ -59,7 +59,14 @@ pub(crate) fn run(fast: bool) -> io::Result<()> {
 
 fn formatting() -> io::Result<()> {
     execute(cargo().args(["fmt", "--all", "--check"]))?;
-    execute(cargo().args(["fmt", "--check", "--manifest-path", fuzz::MANIFEST]))
+    for manifest in fuzz::manifests() {
+        execute(
+            cargo()
+                .args(["fmt", "--check", "--manifest-path"])
+                .arg(manifest),
+        )?;
+    }
+    Ok(())
 }
 
 fn lints() -> io::Result<()> {

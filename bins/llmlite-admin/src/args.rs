@@ -1,5 +1,7 @@
 //! The command line, and the only place that knows the names of environment variables.
 
+mod limits;
+
 use std::{fmt, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -7,6 +9,8 @@ use llmlite_core::{
     catalogue::{Residency, ResidencyPolicy},
     ports::reports::GroupBy,
 };
+
+pub(crate) use self::limits::{ExplainArgs, LimitArgs};
 
 /// Manages the gateways: teams, users, virtual keys, models, and what was used.
 #[derive(Debug, Parser)]
@@ -30,6 +34,10 @@ pub(crate) struct Cli {
     #[arg(long, global = true)]
     pub(crate) json: bool,
 
+    /// Who is at work, for the log of what was changed [default: the operating system's user]
+    #[arg(long, env = "LLMLITE_ACTOR", value_name = "NAME", global = true)]
+    pub(crate) actor: Option<String>,
+
     #[command(subcommand)]
     pub(crate) command: Command,
 }
@@ -38,7 +46,11 @@ const ENVIRONMENT: &str = "\
 Environment:
   DATABASE_URL        the same as --database-url, and better: a command line can be seen by others
   LLMLITE_KEY_PEPPER  the secret that keys are hashed under, 64 hexadecimal digits, the same as
-                      the gateways have; only `key create` needs it";
+                      the gateways have; only `key create` needs it
+
+Exit status: 0 when it was done, 1 when not, 2 when the command line makes no sense;
+`policy explain` has two more for its answers, see its --help.
+Changes of limits are logged on standard error, one line each.";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -53,12 +65,21 @@ pub(crate) enum Command {
     /// Virtual keys
     #[command(subcommand)]
     Key(KeyCommand),
+    /// Everybody together: limits and models of the whole installation
+    #[command(subcommand, visible_alias = "organization")]
+    Organisation(OrganisationCommand),
+    /// Why requests are let through or refused
+    #[command(subcommand)]
+    Policy(PolicyCommand),
     /// The model catalogue
     #[command(subcommand)]
     Model(ModelCommand),
     /// What was used and what it cost
     #[command(subcommand)]
     Usage(UsageCommand),
+    /// The database's own users
+    #[command(subcommand)]
+    Database(DatabaseCommand),
 }
 
 #[derive(Debug, Subcommand)]
@@ -70,6 +91,18 @@ pub(crate) enum TeamCommand {
     },
     /// List all teams
     List,
+    /// Show a team's limits and models, and how the limits stand
+    Show {
+        /// Its name
+        name: String,
+    },
+    /// Set a team's limits and models; gateways follow within a second
+    SetLimits {
+        /// Its name
+        name: String,
+        #[command(flatten)]
+        limits: LimitArgs,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -84,6 +117,51 @@ pub(crate) enum UserCommand {
     },
     /// List all users
     List,
+    /// Show a user's limits and models, and how the limits stand
+    Show {
+        /// Their e-mail address
+        email: String,
+    },
+    /// Set a user's limits and models; gateways follow within a second
+    SetLimits {
+        /// Their e-mail address
+        email: String,
+        #[command(flatten)]
+        limits: LimitArgs,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum OrganisationCommand {
+    /// Show everybody's limits and models, and how the limits stand
+    Show,
+    /// Set everybody's limits and models; gateways follow within a second
+    SetLimits {
+        #[command(flatten)]
+        limits: LimitArgs,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PolicyCommand {
+    /// Say whether a request would be let through now, what it is held against, and what is left
+    Explain(ExplainArgs),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum DatabaseCommand {
+    /// Give two roles of the database what gateways and administrators need, and nothing more
+    ///
+    /// Both must exist, and neither may own the tables: run this as the owner, as `migrate` is run,
+    /// and again after each `migrate`.
+    Grant {
+        /// The role that the gateways connect as
+        #[arg(long, value_name = "ROLE")]
+        gateway: String,
+        /// The role that llmlite-admin connects as, for everything but `migrate` and this command
+        #[arg(long, value_name = "ROLE")]
+        admin: String,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -92,7 +170,7 @@ pub(crate) enum KeyCommand {
     Create(NewKeyArgs),
     /// List all keys, the newest first
     List,
-    /// Show one key's settings; the key itself cannot be shown again
+    /// Show one key's settings and all limits that bind it; the key itself cannot be shown again
     Show {
         /// Its number, from `key list`
         id: i64,
@@ -104,6 +182,16 @@ pub(crate) enum KeyCommand {
         /// Whether to refuse requests that would otherwise be adjusted, or ignored in part
         #[arg(long, value_enum)]
         strict: Switch,
+    },
+    /// Set a key's limits, models and expiry; gateways follow within a second
+    SetLimits {
+        /// Its number, from `key list`
+        id: i64,
+        /// When it stops working: 30d, 12h, 2026-12-31 or 2026-12-31T18:00:00Z, or never
+        #[arg(long, value_name = "WHEN")]
+        expires: Option<String>,
+        #[command(flatten)]
+        limits: LimitArgs,
     },
     /// Take a key back for good; gateways refuse it within a second
     Revoke {
@@ -258,6 +346,21 @@ impl fmt::Debug for DatabaseUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("DatabaseUrl(..)")
     }
+}
+
+/// Who is at work: what was said, or the user as whom the operating system runs this.
+#[expect(clippy::disallowed_methods, reason = "this is the binary's args.rs")]
+pub(crate) fn actor(said: Option<String>) -> String {
+    let is_said = |name: &String| !name.trim().is_empty();
+    let variable = |name| std::env::var(name).ok();
+    let names = [said, variable("LOGNAME"), variable("USER")];
+    let found = names.into_iter().flatten().find(is_said);
+    found.unwrap_or_else(|| format!("uid {}", user_id()))
+}
+
+/// The number of the user as whom this runs, which no variable can forge.
+pub(crate) fn user_id() -> u32 {
+    rustix::process::getuid().as_raw()
 }
 
 /// The pepper's text, if one is set. It has no option, because a command line can be seen by

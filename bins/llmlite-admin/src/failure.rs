@@ -4,7 +4,8 @@ use std::{error::Error, fmt, io, path::PathBuf};
 
 use llmlite_control::ControlError;
 use llmlite_core::{ids::KeyId, keys::WeakPepper, ports::StoreError};
-use llmlite_store::{PepperError, SchemaError};
+use llmlite_store::{PepperError, RoleError, SchemaError};
+use llmlite_telemetry::LogError;
 
 /// Why a command did not do what it was asked for.
 #[derive(Debug)]
@@ -14,6 +15,8 @@ pub(crate) enum Failure {
     WeakPepper(WeakPepper),
     Pepper(PepperError),
     Schema(SchemaError),
+    Roles(RoleError),
+    Log(LogError),
     Control(ControlError),
     File { path: PathBuf, cause: io::Error },
     Output(io::Error),
@@ -85,6 +88,14 @@ impl Failure {
             Self::Control(ControlError::Store(StoreError::Missing { .. })) => {
                 "see llmlite-admin key list for all keys"
             }
+            Self::Roles(RoleError::Missing(role)) => {
+                return Some(format!(
+                    "create it first, as a superuser: CREATE ROLE \"{role}\" LOGIN PASSWORD '...'"
+                ));
+            }
+            Self::Control(ControlError::Partly { .. }) => {
+                "say it again: what has been changed stays so"
+            }
             _ => return self.database().and_then(database_hint).map(str::to_owned),
         };
         Some(hint.to_owned())
@@ -95,7 +106,8 @@ impl Failure {
         match self {
             Self::Control(ControlError::Store(error))
             | Self::Pepper(PepperError::Store(error))
-            | Self::Schema(SchemaError::Store(error)) => Some(error),
+            | Self::Schema(SchemaError::Store(error))
+            | Self::Roles(RoleError::Store(error)) => Some(error),
             _ => None,
         }
     }
@@ -121,6 +133,8 @@ impl fmt::Display for Failure {
             Self::WeakPepper(error) => error.fmt(f),
             Self::Pepper(error) => error.fmt(f),
             Self::Schema(error) => error.fmt(f),
+            Self::Roles(error) => error.fmt(f),
+            Self::Log(error) => error.fmt(f),
             Self::Control(error) => error.fmt(f),
             Self::KeyInDoubt(error) => write!(f, "the key was not confirmed: {error}"),
             Self::File { path, .. } => write!(f, "{} cannot be read", path.display()),
@@ -140,7 +154,8 @@ impl Error for Failure {
             Self::KeyNotShown { cause, .. } => Some(&**cause),
             Self::Pepper(error) => error.source(),
             Self::Schema(error) => error.source(),
-            Self::NoDatabaseUrl | Self::NoPepper | Self::WeakPepper(_) => None,
+            Self::Roles(error) => error.source(),
+            Self::NoDatabaseUrl | Self::NoPepper | Self::WeakPepper(_) | Self::Log(_) => None,
         }
     }
 }
@@ -160,6 +175,18 @@ impl From<StoreError> for Failure {
 impl From<SchemaError> for Failure {
     fn from(error: SchemaError) -> Self {
         Self::Schema(error)
+    }
+}
+
+impl From<RoleError> for Failure {
+    fn from(error: RoleError) -> Self {
+        Self::Roles(error)
+    }
+}
+
+impl From<LogError> for Failure {
+    fn from(error: LogError) -> Self {
+        Self::Log(error)
     }
 }
 

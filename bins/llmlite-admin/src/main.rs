@@ -1,7 +1,8 @@
-//! The administrator's command line: migrates the database, and manages teams, users, keys and
-//! models.
+//! The administrator's command line: migrates the database, and manages teams, users, keys, limits
+//! and models.
 
 mod args;
+mod audit;
 mod commands;
 mod failure;
 mod output;
@@ -18,7 +19,7 @@ async fn main() -> ExitCode {
     let cli = args::Cli::parse();
     let output = Output { json: cli.json };
     match commands::run(cli, output).await {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(failure) => {
             output.remark(&failure.report());
             ExitCode::FAILURE

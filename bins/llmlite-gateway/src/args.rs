@@ -1,13 +1,18 @@
 //! The command line and the environment. No other file reads a variable.
 
+mod quota;
+
 use std::{fmt, net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::{Parser, ValueEnum};
+use llmlite_alerts::WebhookSecret;
 use llmlite_core::{
     catalogue::{Residency, ResidencyPolicy},
     keys::Pepper,
 };
+use llmlite_edge::{BudgetOutage, BudgetRefusal, Config, Floor, JournalFull, RateOutage};
 use llmlite_telemetry::Format;
+use uuid::Uuid;
 
 /// Serves an OpenAI-compatible API for Claude on Amazon Bedrock.
 ///
@@ -66,6 +71,73 @@ pub(crate) struct Args {
     #[arg(long, env = "LLMLITE_PROMPT_CACHE", value_enum, default_value_t = PromptCache::Auto)]
     pub(crate) prompt_cache: PromptCache,
 
+    /// A folder on a disk of this machine, where usage is kept until the database has it; several
+    /// gateways may share it, and the next one to start finds what one left behind
+    #[arg(long, env = "LLMLITE_JOURNAL", value_name = "FOLDER")]
+    pub(crate) journal: PathBuf,
+
+    /// How large the journal grows, in MiB
+    #[arg(long, env = "LLMLITE_JOURNAL_MIB", default_value_t = 256, value_parser = clap::value_parser!(u64).range(64..=65_536))]
+    pub(crate) journal_mib: u64,
+
+    /// While the journal cannot be written: keep 50,000 records in memory alone, or refuse requests
+    #[arg(long, env = "LLMLITE_JOURNAL_FULL", value_enum, default_value_t = WhenFull::Continue)]
+    pub(crate) journal_full: WhenFull,
+
+    /// While the database is away and a budget's lease is used up: deny, or allow-up-to=DOLLARS for
+    /// each gateway and budget, by which a budget may then be exceeded
+    #[arg(long, env = "LLMLITE_BUDGET_OUTAGE", default_value = "deny", value_parser = quota::budget_outage)]
+    pub(crate) budget_outage: BudgetOutage,
+
+    /// While the database is away: share rates and parallel requests out evenly, or deny what is
+    /// not leased
+    #[arg(long, env = "LLMLITE_RATE_OUTAGE", default_value = "share", value_parser = quota::rate_outage)]
+    pub(crate) rate_outage: RateOutage,
+
+    /// How many bytes of a request make a token at least, for the most that it can cost: 1 is true
+    /// of any text, 2 of any that is worth sending
+    #[arg(long, env = "LLMLITE_BYTES_PER_TOKEN", default_value = "2", value_parser = quota::floor)]
+    pub(crate) bytes_per_token: Floor,
+
+    /// Count tokens that are read from the prompt cache towards tokens per minute
+    #[arg(long, env = "LLMLITE_COUNT_CACHE_READS")]
+    pub(crate) count_cache_reads: bool,
+
+    /// For how many seconds keys go on working that were known when the database went away; up to a
+    /// day
+    #[arg(long, env = "LLMLITE_AUTH_STALE_MAX", value_name = "SECONDS", default_value = "900", value_parser = stale)]
+    pub(crate) auth_stale_max: Duration,
+
+    /// Whom a refusal by a limit names, for those who need more
+    #[arg(long, env = "LLMLITE_LIMITS_CONTACT", value_name = "TEXT")]
+    pub(crate) limits_contact: Option<String>,
+
+    /// The status with which a request is refused whose budget is used up: 402 or 429
+    #[arg(long, env = "LLMLITE_BUDGET_STATUS", default_value = "402", value_parser = quota::budget_status)]
+    pub(crate) budget_status: BudgetRefusal,
+
+    /// Where to tell of budgets that cross a threshold: an https url
+    #[arg(
+        long,
+        env = "LLMLITE_ALERT_WEBHOOK",
+        value_name = "URL",
+        hide_env_values = true
+    )]
+    pub(crate) alert_webhook: Option<String>,
+
+    /// The secret that webhooks are signed with: whsec_ and 24 to 64 bytes in base64
+    #[arg(
+        long,
+        env = "LLMLITE_ALERT_WEBHOOK_SECRET",
+        hide_env_values = true,
+        hide = true
+    )]
+    pub(crate) alert_webhook_secret: Option<WebhookSecret>,
+
+    /// A collector that metrics are sent to, as OTLP over HTTP
+    #[arg(long, env = "OTEL_EXPORTER_OTLP_ENDPOINT", value_name = "URL")]
+    pub(crate) otlp_endpoint: Option<String>,
+
     /// Largest request body, in bytes
     #[arg(long, env = "LLMLITE_BODY_BYTES", default_value_t = 32 << 20)]
     pub(crate) body_bytes: usize,
@@ -92,6 +164,15 @@ pub(crate) enum PromptCache {
     Off,
 }
 
+/// What happens while the journal cannot be written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum WhenFull {
+    /// Usage is kept in memory alone, so much of it
+    Continue,
+    /// Requests are refused
+    Shed,
+}
+
 /// An address that may hold a password, so its `Debug` shows nothing.
 #[derive(Clone)]
 pub(crate) struct DatabaseUrl(pub(crate) String);
@@ -109,6 +190,34 @@ impl fmt::Debug for DatabaseUrl {
 }
 
 impl Args {
+    /// The settings of the API.
+    pub(crate) fn config(&self) -> Config {
+        let mut config = Config::new(&self.region);
+        config.automatic_cache = self.prompt_cache == PromptCache::Auto;
+        config.body_bytes = self.body_bytes;
+        config.drain = self.drain_seconds;
+        config.quota.budget_outage = self.budget_outage;
+        config.quota.rate_outage = self.rate_outage;
+        config.quota.count_cache_reads = self.count_cache_reads;
+        config.bytes_per_token = self.bytes_per_token;
+        config.limits_contact.clone_from(&self.limits_contact);
+        config.budget_refusal = self.budget_status;
+        config.journal_full = match self.journal_full {
+            WhenFull::Continue => JournalFull::Continue,
+            WhenFull::Shed => JournalFull::Shed,
+        };
+        config
+    }
+
+    /// The settings of the journal, in a folder for that installation alone: the number of a life
+    /// means nothing in another database.
+    pub(crate) fn journal(&self, installation: Uuid) -> llmlite_journal::Config {
+        llmlite_journal::Config {
+            cap_bytes: self.journal_mib << 20,
+            ..llmlite_journal::Config::new(self.journal.join(installation.to_string()))
+        }
+    }
+
     pub(crate) fn residency_policy(&self) -> ResidencyPolicy {
         ResidencyPolicy {
             default: self.residency,
@@ -120,6 +229,14 @@ impl Args {
 fn seconds(text: &str) -> Result<Duration, String> {
     let seconds = text.parse().map_err(|_| "expected a number of seconds")?;
     Ok(Duration::from_secs(seconds))
+}
+
+/// At most a day: a key that was taken back must not go on working for longer.
+fn stale(text: &str) -> Result<Duration, String> {
+    match seconds(text)? {
+        time if time <= Duration::from_secs(24 * 3600) => Ok(time),
+        _ => Err("at most 86400 seconds, a day".to_owned()),
+    }
 }
 
 #[cfg(test)]
@@ -140,6 +257,7 @@ mod tests {
             let line = [
                 "llmlite-gateway",
                 "--database-url=x",
+                "--journal=x",
                 "--key-pepper",
                 pepper,
             ];
@@ -158,6 +276,7 @@ mod tests {
         let url = "postgres://gateway:hunter2@db/llmlite";
         let line = [
             "llmlite-gateway",
+            "--journal=x",
             "--database-url",
             url,
             "--key-pepper",

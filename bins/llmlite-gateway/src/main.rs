@@ -1,17 +1,18 @@
 //! The gateway: reads its settings, checks them, serves, and drains.
 
 mod args;
+mod catalogue;
+mod lives;
+mod telling;
 
-use std::{error::Error, fs, io::Write, process::ExitCode, sync::Arc, time::Duration};
+use std::{error::Error, io::Write, process::ExitCode, sync::Arc, time::Duration};
 
-use args::{Args, PromptCache};
+use args::Args;
+use catalogue::{Changed, Source};
 use clap::Parser;
-use llmlite_core::{
-    catalogue::{Catalogue, ServedCatalogue},
-    ports::clock::SystemClock,
-};
-use llmlite_edge::{Config, Ports, Stop};
-use llmlite_store::{CachedKeys, Store, StoreConfig};
+use llmlite_core::ports::clock::SystemClock;
+use llmlite_edge::{Api, Ports, ServedModels, Stop};
+use llmlite_store::{CacheConfig, CachedKeys, FeedHealth, Store, StoreConfig};
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
@@ -26,10 +27,18 @@ async fn main() -> ExitCode {
     if let Err(problem) = llmlite_telemetry::init(&args.log, args.log_format) {
         return refuse(&problem);
     }
-    match run(args).await {
+    let metrics = match telling::metrics(&args) {
+        Ok(metrics) => metrics,
+        Err(problem) => return refuse(&problem),
+    };
+    let code = match run(args).await {
         Ok(code) => code,
         Err(problem) => refuse(&*problem),
+    };
+    if let Some(metrics) = metrics {
+        metrics.finish().await;
     }
+    code
 }
 
 /// Says why there is no gateway: for people on the terminal, and for whoever reads the log.
@@ -55,71 +64,83 @@ async fn run(args: Args) -> Result<ExitCode, Box<dyn Error>> {
     .await?;
     store.check_schema().await?;
     store.check_pepper(&args.key_pepper).await?;
-    let catalogue = Arc::new(catalogue(&args, &store).await?);
+    let source = Source {
+        store: store.clone(),
+        file: args.catalogue.clone(),
+        residency: args.residency_policy(),
+        region: args.region.clone(),
+    };
+    let models = source.read().await;
+    let models = ServedModels::new(models.map_err(|problem| -> Box<dyn Error> { problem })?);
 
     let mut bedrock = llmlite_bedrock::Config::new(&args.region);
     bedrock.endpoint.clone_from(&args.bedrock_endpoint);
     bedrock.development = args.development;
     let bedrock = llmlite_bedrock::connect(bedrock, clock.clone()).await?;
+    let webhook = telling::webhook(&args)?;
 
-    let keys = Arc::new(CachedKeys::new(Arc::new(store.clone()), clock.clone()));
+    let journal = args.journal(store.installation().await?);
+    let folder = journal.folder.clone().into_boxed_path();
+    let (instance, journal) = lives::begin(&store, journal).await?;
+    let meter = opentelemetry::global::meter("llmlite-store");
+    let health = FeedHealth::measured(clock.clone(), &meter);
+    let keys = CachedKeys::with_config(
+        Arc::new(store.clone()),
+        clock.clone(),
+        CacheConfig {
+            stale: args.auth_stale_max,
+            ..CacheConfig::default()
+        },
+    );
+    let keys = keys.followed_by(Arc::clone(&health)).measured_by(&meter);
+    let keys = Arc::new(keys);
     let background = TaskTracker::new();
-    let no_more_changes = CancellationToken::new();
-    store.follow_changes(Arc::clone(&keys), &background, no_more_changes.clone());
-    background.spawn(keep_partitions(store.clone(), no_more_changes.clone()));
-
-    let mut config = Config::new(&args.region);
-    config.automatic_cache = args.prompt_cache == PromptCache::Auto;
-    config.body_bytes = args.body_bytes;
-    config.drain = args.drain_seconds;
+    let over = CancellationToken::new();
+    let alerts = telling::alerts(webhook, &store, &background, over.clone());
     let ports = Ports {
-        keys,
-        pepper: args.key_pepper,
-        catalogue,
+        keys: Arc::clone(&keys) as _,
+        pepper: args.key_pepper.clone(),
+        catalogue: models.clone(),
         dependencies: vec![Arc::new(store.clone()), Arc::new(bedrock.credentials())],
         backend: Arc::new(bedrock),
-        ledger: Arc::new(store),
+        quota: Arc::new(store.clone()),
+        instance,
+        alerts,
+        ledger: Arc::new(store.clone()),
+        journal: Some(Arc::clone(&journal) as _),
         clock,
     };
-
     let stop = Stop::new();
-    listen_to_signals(&stop, &background, no_more_changes.clone())?;
+    let api = Api::new(args.config(), ports, stop.clone());
+
+    let changed = Arc::new(Changed::default());
+    let listeners = vec![keys as _, api.changes(), Arc::clone(&changed) as _];
+    store.follow_changes(health, listeners, &background, over.clone());
+    background.spawn(source.follow(models, changed, over.clone()));
+    background.spawn(keep_partitions(store.clone(), over.clone()));
+    background.spawn(lives::settle(store.clone(), folder, over.clone()));
+
+    listen_to_signals(&stop, &background, over.clone())?;
     let listener = TcpListener::bind(args.listen).await?;
     announce(&listener)?;
-    let ended = llmlite_edge::serve(config, ports, listener, stop).await;
+    let ended = api.serve(listener).await;
 
-    no_more_changes.cancel();
+    over.cancel();
     background.close();
     background.wait().await;
+    if ended.unwritten == 0 {
+        lives::end(&store, instance, journal).await;
+    }
     info!(
         cut = ended.cut,
         unwritten = ended.unwritten,
+        returned = ended.returned,
         "the gateway has stopped"
     );
-    Ok(if ended.unwritten == 0 {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
+    Ok(match ended.unwritten == 0 && !ended.fenced {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::FAILURE,
     })
-}
-
-/// The catalogue of the program, changed by the database's rows, changed by the operator's file,
-/// and cut to what the residency allows.
-async fn catalogue(args: &Args, store: &Store) -> Result<ServedCatalogue, Box<dyn Error>> {
-    let mut catalogue = Catalogue::embedded().overlaid_with(store.model_overrides().await?);
-    if let Some(path) = &args.catalogue {
-        let text = fs::read_to_string(path)
-            .map_err(|e| format!("the catalogue {} cannot be read: {e}", path.display()))?;
-        catalogue = catalogue.overlaid_with(Catalogue::parse(&text)?);
-    }
-    let served = ServedCatalogue::new(&catalogue, &args.residency_policy(), &args.region)?;
-    info!(
-        models = served.listed().len(),
-        residency = %args.residency,
-        region = %args.region,
-        "the catalogue is read"
-    );
-    Ok(served)
 }
 
 /// Makes the ledger's partitions ahead, at the start and every day.

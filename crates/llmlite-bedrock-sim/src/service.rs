@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::{
     auth,
-    bill::{Bill, BillLine},
+    bill::{self, Bill, BillLine},
     error::Refusal,
     faults::{Instead, Midway, Mischief},
     model::{self, Said, markers},
@@ -48,6 +48,12 @@ pub(crate) struct Call<'a> {
 pub(crate) enum Operation {
     Answer { dialect: Dialect, streamed: bool },
     CountTokens,
+}
+
+/// By what a line of the bill is known again.
+struct Labels {
+    metadata: Option<Value>,
+    tag: Option<String>,
 }
 
 /// What the client gets.
@@ -204,8 +210,12 @@ impl Service {
         if mischief.odd {
             answer.said.insert(0, Said::Odd);
         }
+        let labels = Labels {
+            metadata,
+            tag: bill::tag(&request.talk),
+        };
         let reply = self.reply(call, dialect, &request, answer);
-        Ok(self.begin(call, reply, metadata, mischief, streamed))
+        Ok(self.begin(call, reply, labels, mischief, streamed))
     }
 
     fn reply(
@@ -234,7 +244,7 @@ impl Service {
         &self,
         call: &Call<'_>,
         reply: Box<Reply>,
-        metadata: Option<Value>,
+        labels: Labels,
         mischief: Mischief,
         streamed: bool,
     ) -> Outcome {
@@ -255,8 +265,10 @@ impl Service {
         };
         self.bill.add(BillLine {
             request_id: call.request_id.to_owned(),
+            begun_at_ms: bill::now_ms(),
             model: call.model.to_owned(),
-            metadata,
+            metadata: labels.metadata,
+            tag: labels.tag,
             input_tokens: reply.usage.input,
             output_tokens,
             cache_read_tokens: reply.usage.cache_read,

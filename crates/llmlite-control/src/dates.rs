@@ -1,10 +1,14 @@
-//! Dates as administrators write and read them: always UTC.
+//! Dates as administrators write and read them: UTC, but for limits, which go by London's calendar.
 
 use std::{
     ops::RangeInclusive,
     time::{Duration, SystemTime},
 };
 
+use jiff::{
+    Timestamp, civil,
+    tz::{self, TimeZone},
+};
 use time::{
     Date, OffsetDateTime, UtcDateTime,
     format_description::{BorrowedFormatItem, well_known::Rfc3339},
@@ -12,6 +16,8 @@ use time::{
 };
 
 use crate::ControlError;
+
+static LONDON: TimeZone = tz::get!("Europe/London");
 
 const DAY: &[BorrowedFormatItem<'static>] = format_description!("[year]-[month]-[day]");
 
@@ -50,6 +56,48 @@ pub fn expiry(text: &str, now: SystemTime) -> Result<SystemTime, ControlError> {
              2026-12-31, or a time such as 2026-12-31T18:00:00Z, not after the year 9999 (UTC)"
         ))),
     }
+}
+
+/// Reads until when a limit is raised: a span from `now`, a time, or a day as [`expiry`] reads them,
+/// but the day begins at midnight in London, as the periods of budgets do.
+///
+/// # Errors
+///
+/// When it is none of these, or not after `now`.
+pub fn until(text: &str, now: SystemTime) -> Result<SystemTime, ControlError> {
+    let text = text.trim();
+    let midnight = text.parse::<civil::Date>().ok().and_then(london_midnight);
+    let at = match midnight {
+        // A time that a calendar's day is a part of parses as a day too.
+        Some(at) if day(text).is_ok() => at,
+        _ => expiry(text, now).map_err(|_| {
+            ControlError::Invalid(format!(
+                "{text:?} is no time for a raise to end: give a day such as 2026-12-01, which \
+                 begins at midnight in London, a time such as 2026-12-01T18:00:00Z, or a span such \
+                 as 30d or 12h"
+            ))
+        })?,
+    };
+    if at <= now {
+        return Err(ControlError::Invalid(format!(
+            "a raise cannot end in the past, at {}",
+            london(at)
+        )));
+    }
+    Ok(at)
+}
+
+/// The time as people in London read it: `2026-12-01 00:00 GMT`. One after the last day of the year
+/// 9999 that every place on earth has is shown as that.
+pub fn london(at: SystemTime) -> String {
+    let at = Timestamp::try_from(SystemTime::from(utc(at))).unwrap_or(Timestamp::MAX);
+    let local = at.to_zoned_datetime(LONDON.clone());
+    local.strftime("%Y-%m-%d %H:%M %Z").to_string()
+}
+
+fn london_midnight(day: civil::Date) -> Option<SystemTime> {
+    let midnight = LONDON.to_timestamp(day.at(0, 0, 0, 0)).ok()?;
+    midnight.try_into().ok()
 }
 
 /// Reads a day such as `2026-11-01`.
@@ -156,6 +204,34 @@ mod tests {
         let infinity = Duration::from_micros(i64::MAX.unsigned_abs());
         check(SystemTime::from(last) + infinity, "9999-12-31T23:59:59Z");
         check(SystemTime::from(first) - infinity, "1970-01-01T00:00:00Z");
+    }
+
+    #[test]
+    #[rustfmt::skip]
+    fn a_raise_ends_at_a_midnight_of_london_or_at_a_time() {
+        let now = datetime!(2026-11-15 12:34:56 UTC).into();
+        let check = |text, want: Option<&str>| {
+            let got = until(text, now).ok();
+            assert_eq!(got.map(rfc3339).as_deref(), want, "{text:?}");
+        };
+        check("2026-12-01",            Some("2026-12-01T00:00:00Z"));
+        check(" 2027-07-01 ",          Some("2027-06-30T23:00:00Z"));
+        check("2027-07-01T18:00:00Z",  Some("2027-07-01T18:00:00Z"));
+        check("30d",                   Some("2026-12-15T12:34:56Z"));
+        check("2026-11-15",            None);
+        check("2026-11-15T12:34:56Z",  None);
+        check("20261201",              None);
+        check("01/12/2026",            None);
+        check("tomorrow",              None);
+    }
+
+    #[test]
+    #[rustfmt::skip]
+    fn a_time_is_told_by_londons_clock() {
+        let check = |at: OffsetDateTime, want: &str| assert_eq!(london(at.into()), want);
+        check(datetime!(2026-12-01 00:00 UTC), "2026-12-01 00:00 GMT");
+        check(datetime!(2027-06-30 23:00 UTC), "2027-07-01 00:00 BST");
+        check(datetime!(9999-12-31 23:59 UTC), "9999-12-30 22:00 GMT");
     }
 
     #[test]

@@ -10,7 +10,8 @@ use crate::models::UnknownModel;
 
 /// Why an administrator's wish was not carried out.
 ///
-/// Nothing was changed then, unless it [leaves doubt](ControlError::leaves_doubt).
+/// Nothing was changed then, unless it [leaves doubt](ControlError::leaves_doubt) or was done
+/// [in part](ControlError::Partly).
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ControlError {
@@ -30,6 +31,13 @@ pub enum ControlError {
     NoRandomness(NoRandomness),
     /// The store did not do it, or its answer was lost.
     Store(StoreError),
+    /// A first part was done, and then the store failed.
+    Partly {
+        /// What was changed, for a sentence: `the limits and the models`.
+        done: String,
+        /// Why the rest was not.
+        cause: StoreError,
+    },
 }
 
 impl ControlError {
@@ -40,6 +48,15 @@ impl ControlError {
             self,
             Self::Store(StoreError::Unavailable(_) | StoreError::Corrupt { .. })
         )
+    }
+
+    /// The store failed after these parts were done.
+    pub(crate) fn after(done: &[&str], cause: StoreError) -> Self {
+        if done.is_empty() {
+            return Self::Store(cause);
+        }
+        let done = done.join(" and ");
+        Self::Partly { done, cause }
     }
 }
 
@@ -57,6 +74,9 @@ impl fmt::Display for ControlError {
             Self::Contradiction(error) => error.fmt(f),
             Self::NoRandomness(error) => error.fmt(f),
             Self::Store(error) => error.fmt(f),
+            Self::Partly { done, cause } => {
+                write!(f, "changed {done}, but not the rest: {cause}")
+            }
         }
     }
 }
@@ -65,7 +85,7 @@ impl Error for ControlError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         // The others are shown as they are, so only what is behind them is a cause.
         match self {
-            Self::Store(error) => error.source(),
+            Self::Store(error) | Self::Partly { cause: error, .. } => error.source(),
             _ => None,
         }
     }

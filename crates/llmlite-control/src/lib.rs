@@ -6,12 +6,17 @@
 //! shares.
 //! Start with [`keys`].
 
+pub mod amounts;
 pub mod dates;
 mod error;
+pub mod explain;
 pub mod keys;
+pub mod limits;
 pub mod models;
 mod names;
 pub mod reports;
+pub mod standings;
+pub mod subjects;
 pub mod teams;
 pub mod users;
 pub mod views;

@@ -2,6 +2,8 @@
 //!
 //! Dates are RFC 3339 in UTC; an absent value is `null`, never left out.
 
+mod limits;
+
 use std::time::SystemTime;
 
 use llmlite_core::{
@@ -12,6 +14,10 @@ use llmlite_core::{
 };
 use serde::Serialize;
 
+pub use self::limits::{
+    AboveView, BeforeAndAfter, ChangeView, CheckView, ExplanationView, HeightView, LimitChangeView,
+    LimitView, RaiseView, ReportView, RequestView, StandingView, SubjectView,
+};
 use crate::{
     dates::rfc3339,
     keys::{CreatedKey, Revocation},

@@ -2,6 +2,7 @@
 //! what it costs. It is data; no code parses a model id to learn what a model can do.
 
 mod abilities;
+mod cost;
 mod residency;
 mod served;
 

@@ -3,10 +3,12 @@
 //! The real implementations live in the adapters (store, bedrock), the fakes in the testkit;
 //! only a binary brings them together.
 
+pub mod alerts;
 pub mod backend;
 pub mod clock;
 pub mod directory;
 pub mod instances;
+pub mod journal;
 pub mod keys;
 pub mod ledger;
 pub mod limits;

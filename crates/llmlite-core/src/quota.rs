@@ -168,8 +168,9 @@ pub struct RateAnswer {
     pub slot: i64,
     /// Units that are still to be had.
     pub left: i64,
-    /// The slot at whose beginning `least` units will fit if nobody takes any until then. None if
-    /// they never will.
+    /// The slot at whose beginning `least` units will fit if nobody takes any until then; where they
+    /// fit already, the one at whose beginning the next units come free, or the present one if all
+    /// are. None if they never will.
     pub frees: Option<i64>,
 }
 

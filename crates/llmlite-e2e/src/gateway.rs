@@ -1,6 +1,7 @@
 //! The gateway program.
 
 use std::{
+    path::Path,
     process::{ExitStatus, Stdio},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -30,7 +31,7 @@ type Output = Arc<Mutex<Vec<String>>>;
 
 impl Gateway {
     /// The command that starts one, for tests that change it.
-    pub(crate) fn command(database: &str, pepper: &str, upstream: &str) -> Command {
+    pub(crate) fn command(database: &str, pepper: &str, upstream: &str, journal: &Path) -> Command {
         let mut command = Command::new(program("llmlite-gateway"));
         command
             .args([
@@ -41,6 +42,8 @@ impl Gateway {
                 "--development",
             ])
             .args(["--bedrock-endpoint", upstream])
+            .arg("--journal")
+            .arg(journal)
             .env_clear()
             .env("DATABASE_URL", database)
             .env("LLMLITE_KEY_PEPPER", pepper)
@@ -112,6 +115,15 @@ impl Gateway {
             .id()
             .and_then(|id| Pid::from_raw(id.cast_signed()));
         kill_process(pid.expect("it runs"), Signal::TERM).expect("it can be told");
+    }
+
+    /// Ends it at once, as when the machine runs out of memory.
+    ///
+    /// # Panics
+    ///
+    /// When it has stopped before.
+    pub async fn kill(&mut self) {
+        self.child.kill().await.expect("it runs");
     }
 
     /// Waits until it has stopped.

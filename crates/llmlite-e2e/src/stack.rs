@@ -1,10 +1,11 @@
 //! Everything that one test needs.
 
-use std::process::ExitStatus;
+use std::{path::Path, process::ExitStatus};
 
 use llmlite_bedrock_sim::{Script, Sim};
 use llmlite_testkit::postgres::{self, TestDatabase};
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
 use crate::{Admin, Client, Gateway, Ledger, Relay};
 
@@ -32,7 +33,9 @@ pub struct Stack {
     pub sim: Sim,
     /// The wire between the gateway and its database, which a test can cut.
     pub database_wire: Relay,
-    _database: TestDatabase,
+    journal: TempDir,
+    gateway_args: Vec<String>,
+    database: TestDatabase,
 }
 
 /// How a stack differs from the usual one.
@@ -101,8 +104,9 @@ impl Stack {
         let url = database
             .url()
             .replace(address(database.url()), database_wire.address());
-        let mut command = Gateway::command(&url, PEPPER, &sim.url());
-        command.args(options.gateway_args);
+        let journal = tempfile::tempdir().expect("there is room for a journal");
+        let mut command = Gateway::command(&url, PEPPER, &sim.url(), journal.path());
+        command.args(&options.gateway_args);
         let gateway = Gateway::start(command).await?;
         let client = Client::new(gateway.url(), &key);
         Ok(Self {
@@ -114,8 +118,29 @@ impl Stack {
             ledger,
             sim,
             database_wire,
-            _database: database,
+            journal,
+            gateway_args: options.gateway_args,
+            database,
         })
+    }
+
+    /// Where the gateway keeps what the database does not have yet.
+    pub fn journal(&self) -> &Path {
+        self.journal.path()
+    }
+
+    /// Starts the gateway again, which has stopped, on the same disk; the client asks the new one.
+    ///
+    /// # Panics
+    ///
+    /// When it does not start.
+    pub async fn start_again(&mut self) {
+        let url = self.database.url();
+        let url = url.replace(address(url), self.database_wire.address());
+        let mut command = Gateway::command(&url, PEPPER, &self.sim.url(), self.journal.path());
+        command.args(&self.gateway_args);
+        self.gateway = Gateway::start(command).await.expect("it starts again");
+        self.client = Client::new(self.gateway.url(), &self.key);
     }
 
     /// A body that asks the usual model one thing.

@@ -15,7 +15,8 @@ impl App {
         let key = VirtualKey::parse(credential).map_err(|_| Failure::UnknownKey)?;
         let hash = key.hash(&self.pepper);
         let grant = self.keys.find(&hash).await?.ok_or(Failure::UnknownKey)?;
-        self.policy.check_key(&grant)?;
+        let checked = self.policy.check_key(&grant);
+        checked.map_err(|denial| self.denied(denial, None))?;
         Ok(grant)
     }
 }

@@ -16,13 +16,14 @@ use llmlite_core::{
 };
 use llmlite_http::{Body, RequestId, body, reply};
 use llmlite_openai::ChatRequest;
-use llmlite_policy::{Wish, estimate};
+use llmlite_policy::{Admission, Entry, Wish, estimate};
 use llmlite_translator::{CacheLife, DecodeError, Encoded, Options, Reply, Stamp, decode, encode};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use tracing::info;
 
 use crate::{
     app::App, aside, dialect::Dialect, failure::Failure, meter::Meter, models, named, options,
-    pump::Pump,
+    pump::Pump, routes::Called,
 };
 
 const RESIDENCY: HeaderName = HeaderName::from_static("x-llmlite-residency");
@@ -38,36 +39,38 @@ impl App {
         dialect: Dialect,
         headers: &HeaderMap,
         body: &mut Option<Incoming>,
-        grant: KeyGrant,
+        grant: &KeyGrant,
         id: &RequestId,
     ) -> Result<Response<Body>, Failure> {
         must_be_json(headers)?;
-        let options = options::read(headers, &grant, self.cache)?;
+        let options = options::read(headers, grant, self.cache)?;
         let place = self.places.clone().try_acquire_owned();
         let place = place.map_err(|_| Failure::Busy)?;
         let body = body.take().ok_or(Failure::Lost)?;
         let body = body::read(body, self.body_bytes, self.body_time).await?;
+        let arrived = self.clock.instant();
         let Order {
             name,
             model,
             streamed,
             encoded,
-        } = self.order(dialect, body, &grant, options).await?;
+        } = self.order(dialect, body.clone(), grant, options).await?;
+        let wish = Wish {
+            request_id: id.shared(),
+            model: Arc::clone(&model),
+            streamed,
+            may_be_clamped: !options.strict,
+            facts: self.facts(&encoded, &model),
+        };
+        let (meter, shortened) = self.admit(dialect, body, grant, options, wish).await?;
+        let encoded = shortened.unwrap_or(encoded);
         let ignored = named::list(&encoded.ignored);
         let adjusted = named::list(&encoded.adjusted);
-        let admission = self.policy.admit(
-            &grant,
-            Wish {
-                request_id: id.shared(),
-                model: Arc::clone(&model),
-                streamed,
-                facts: facts(&encoded, &model),
-            },
-        )?;
         let call = Call {
+            name: Arc::clone(&model.name),
             model: ModelCall {
                 bedrock_model_id: Arc::clone(&model.bedrock_model_id),
-                event_id: admission.event_id(),
+                event_id: meter.event_id(),
                 body: encoded.body,
             },
             form: Form {
@@ -78,8 +81,9 @@ impl App {
             id: id.clone(),
             _place: place,
         };
-        let meter = Meter::start(Arc::clone(&self.policy), Arc::clone(&self.clock), admission);
         let (answer, answered) = oneshot::channel();
+        let overhead = self.clock.instant().saturating_duration_since(arrived);
+        self.measures.prepared(overhead);
         let app = Arc::clone(&self);
         if streamed {
             self.work.spawn(app.stream(call, meter, answer));
@@ -90,12 +94,96 @@ impl App {
         let mut response = answer.unwrap_or_else(|failure| failure.answer(dialect, id));
         reply::set(&mut response, RESIDENCY, model.residency.as_str());
         reply::set(&mut response, REGION, &self.region);
+        self.tell_limits(response.headers_mut(), grant, Some(&model.name));
+        response
+            .extensions_mut()
+            .insert(Called(Arc::clone(&model.name)));
         for (header, fields) in [(IGNORED, ignored), (ADJUSTED, adjusted)] {
             if !fields.is_empty() {
                 reply::set(&mut response, header, &fields);
             }
         }
         Ok(response)
+    }
+
+    /// Has the request admitted, and translated anew if a budget pays only for a shorter answer
+    /// than it asks for.
+    async fn admit(
+        self: &Arc<Self>,
+        dialect: Dialect,
+        body: Bytes,
+        grant: &KeyGrant,
+        options: Options,
+        wish: Wish,
+    ) -> Result<(Meter, Option<Encoded>), Failure> {
+        let model = Arc::clone(&wish.model);
+        let denied = |denial| self.denied(denial, Some(&model.name));
+        let admission = match self.policy.admit(grant, wish).map_err(denied)? {
+            Entry::Admitted(admission) => admission,
+            Entry::Waits(waiting) => {
+                let began = self.clock.instant();
+                let verdict = waiting.await;
+                let wait = self.clock.instant().saturating_duration_since(began);
+                self.measures.waited(wait);
+                verdict.map_err(denied)?
+            }
+        };
+        self.tell_of_shadows(&admission, grant);
+        let meter = Meter::hold(Arc::clone(&self.policy), Arc::clone(&self.clock), admission);
+        let Some(most) = meter.clamped_to() else {
+            return Ok((meter, None));
+        };
+        self.measures.clamped();
+        let shortened = self.shorten(dialect, body, grant, options, &meter, most);
+        match shortened.await? {
+            Ok(encoded) => Ok((meter, Some(encoded))),
+            Err(facts) => {
+                drop(meter);
+                Err(denied(self.policy.too_dear(grant, &model, &facts)))
+            }
+        }
+    }
+
+    /// Translates the request for an answer of at most `most` tokens. A shorter one can need other
+    /// words in the request, so what these cost is looked at again; returned are the facts of a
+    /// request for which the budget is too small.
+    async fn shorten(
+        self: &Arc<Self>,
+        dialect: Dialect,
+        body: Bytes,
+        grant: &KeyGrant,
+        options: Options,
+        meter: &Meter,
+        mut most: u32,
+    ) -> Result<Result<Encoded, estimate::Facts>, Failure> {
+        loop {
+            let options = Options {
+                most_output: Some(most),
+                ..options
+            };
+            let Order { model, encoded, .. } =
+                self.order(dialect, body.clone(), grant, options).await?;
+            let facts = self.facts(&encoded, &model);
+            match meter.affordable_output(&facts) {
+                Some(affordable) if affordable >= facts.max_tokens => return Ok(Ok(encoded)),
+                Some(affordable) => most = affordable,
+                None => return Ok(Err(facts)),
+            }
+        }
+    }
+
+    /// What limits that are only watched would have said.
+    fn tell_of_shadows(&self, admission: &Admission, grant: &KeyGrant) {
+        for refusal in admission.shadowed() {
+            let Some(limit) = &refusal.limit else {
+                continue;
+            };
+            self.measures.shadowed(limit.measure);
+            info!(
+                key.id = %grant.key_id, limit.id = %limit.id, ceiling = limit.ceiling,
+                used = limit.used, asked = limit.asked, "a limit in shadow would have refused"
+            );
+        }
     }
 
     /// Reads and translates what the body asks for: a large one where it holds nobody up.
@@ -143,6 +231,7 @@ impl App {
     }
 
     async fn complete(self: Arc<Self>, call: Call, mut meter: Meter, client: Client) {
+        meter.start();
         let answer = tokio::select! {
             biased;
             answer = self.backend.invoke(call.model) => answer,
@@ -154,6 +243,7 @@ impl App {
         let result = match answer {
             Ok(answer) => finished(&answer, call.form, &mut meter, &client),
             Err(error) => {
+                self.measures.upstream_failed(&call.name, error.kind);
                 meter.refused(&error);
                 Err(Failure::Backend(error))
             }
@@ -163,6 +253,7 @@ impl App {
     }
 
     async fn stream(self: Arc<Self>, call: Call, mut meter: Meter, client: Client) {
+        meter.start();
         let begun = tokio::select! {
             biased;
             begun = self.backend.invoke_stream(call.model) => begun,
@@ -180,10 +271,29 @@ impl App {
                 pump.run(stream.events).await;
             }
             Err(error) => {
+                self.measures.upstream_failed(&call.name, error.kind);
                 meter.refused(&error);
                 drop(meter);
                 tell(client, Err(Failure::Backend(error)));
             }
+        }
+    }
+
+    /// What bounds the tokens of a request, and with them its cost.
+    fn facts(&self, encoded: &Encoded, model: &ServedModel) -> estimate::Facts {
+        estimate::Facts {
+            body_bytes: encoded.body.len().saturating_sub(encoded.facts.image_bytes) as u64,
+            bytes_per_token: self.bytes_per_token,
+            images: encoded.facts.images,
+            pdfs: encoded.facts.pdfs,
+            tools: encoded.facts.tools,
+            max_tokens: encoded.facts.max_tokens,
+            thinks: encoded.facts.thinks,
+            context_tokens: model.context_tokens,
+            cache: encoded.facts.cache.map(|life| match life {
+                CacheLife::FiveMinutes => estimate::CacheLife::FiveMinutes,
+                CacheLife::OneHour => estimate::CacheLife::OneHour,
+            }),
         }
     }
 
@@ -220,6 +330,8 @@ pub(crate) struct Form {
 
 /// An admitted request, ready to be sent.
 struct Call {
+    /// The friendly name of the model.
+    name: Arc<str>,
     model: ModelCall,
     form: Form,
     id: RequestId,
@@ -260,22 +372,6 @@ fn finished(
     meter.complete(usage, ending);
     let body = form.dialect.whole(completion).unwrap_or_default();
     Ok(reply::json(StatusCode::OK, body))
-}
-
-fn facts(encoded: &Encoded, model: &ServedModel) -> estimate::Facts {
-    estimate::Facts {
-        body_bytes: encoded.body.len().saturating_sub(encoded.facts.image_bytes) as u64,
-        images: encoded.facts.images,
-        pdfs: encoded.facts.pdfs,
-        tools: encoded.facts.tools,
-        max_tokens: encoded.facts.max_tokens,
-        thinks: encoded.facts.thinks,
-        context_tokens: model.context_tokens,
-        cache: encoded.facts.cache.map(|life| match life {
-            CacheLife::FiveMinutes => estimate::CacheLife::FiveMinutes,
-            CacheLife::OneHour => estimate::CacheLife::OneHour,
-        }),
-    }
 }
 
 /// Clients that send no type at all are believed to send JSON.

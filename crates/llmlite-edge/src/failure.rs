@@ -2,6 +2,7 @@
 //!
 //! Nothing from inside reaches the client; the cause goes to the log, under the same request id.
 
+mod limited;
 mod upstream;
 
 use std::{sync::Arc, time::Duration};
@@ -23,8 +24,14 @@ use llmlite_policy::Denial;
 use llmlite_translator::{DecodeError, EncodeError, StreamError};
 use tracing::{error, warn};
 
-use crate::dialect::Dialect;
+use self::limited::Limited;
+use crate::{dialect::Dialect, words};
 
+pub use limited::BudgetRefusal;
+pub(crate) use limited::Manner;
+
+/// The wait of `retry-after` to the millisecond, which the SDKs of OpenAI look at first.
+const RETRY_AFTER_MS: HeaderName = HeaderName::from_static("retry-after-ms");
 /// Tells the SDKs of OpenAI and Anthropic whether to try again.
 const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
 
@@ -64,6 +71,8 @@ pub(crate) enum Failure {
     },
     /// The policy says no.
     Denied(Denial),
+    /// A limit of the key stands in the way.
+    Limited(Limited),
     /// The database did not answer.
     Store(StoreError),
     /// Bedrock did not answer.
@@ -160,8 +169,10 @@ impl Failure {
         let body = serde_json::to_vec(&answer.body(id)).unwrap_or_default();
         let mut response = reply::json(status, body);
         if let Some(wait) = retry_after {
-            let seconds = wait.as_secs().max(1).to_string();
+            let seconds = words::seconds(wait).max(1).to_string();
             reply::set(&mut response, RETRY_AFTER, &seconds);
+            let millis = words::milliseconds(wait).max(1).to_string();
+            reply::set(&mut response, RETRY_AFTER_MS, &millis);
         }
         match self {
             Self::WrongMethod { allowed } => reply::set(&mut response, ALLOW, allowed.as_str()),
@@ -191,6 +202,7 @@ impl Failure {
             Self::Denied(denial) => {
                 matches!(denial, Denial::KeyRevoked | Denial::KeyExpired)
             }
+            Self::Limited(limited) => limited.is_final(),
             Self::Backend(error) => {
                 error.kind.may_have_run() || error.kind == BackendErrorKind::QuotaExceeded
             }
@@ -261,6 +273,7 @@ impl Failure {
             )
             .param(Some("model")),
             Self::Denied(Denial::ModelNotAllowed) => unknown_model("that name"),
+            Self::Limited(limited) => limited.explained(),
             Self::Denied(_) | Self::Store(StoreError::Unavailable(_)) => Answer::server(
                 503,
                 "temporarily_unavailable",
@@ -393,12 +406,6 @@ impl From<CredentialError> for Failure {
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         Self::Store(error)
-    }
-}
-
-impl From<Denial> for Failure {
-    fn from(denial: Denial) -> Self {
-        Self::Denied(denial)
     }
 }
 

@@ -1,23 +1,27 @@
 //! Writes usage down in the background, in batches, and to the last row at shutdown.
 //!
-//! A record that is kept here is in memory until the database has acknowledged it; the same batch
-//! is sent until then.
+//! A record that is kept here is in the journal, and in memory, until the database has acknowledged
+//! it; the same batch is sent until then.
 
 use std::{
     future::{Future, pending},
     sync::{
-        Arc, OnceLock,
-        atomic::{AtomicUsize, Ordering},
+        Arc, Mutex, OnceLock, PoisonError,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
 };
 
 use llmlite_core::{
-    ids::InstanceId,
-    ports::{StoreError, ledger::Ledger},
+    ids::{EventId, InstanceId},
+    ports::{
+        StoreError,
+        journal::{Unkept, UsageJournal},
+        ledger::Ledger,
+    },
     usage::UsageRecord,
 };
-use llmlite_policy::UsageSink;
+use llmlite_policy::{PolicyEngine, UsageSink};
 use tokio::{
     sync::mpsc,
     task::JoinHandle,
@@ -26,27 +30,100 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{error, warn};
 
+use crate::measures::Measures;
+
 /// Rows in one statement.
 const BATCH: usize = 500;
 /// How long the first row of a batch waits for others.
-const LINGER: Duration = Duration::from_millis(100);
+const LINGER: Duration = Duration::from_millis(200);
 /// The pauses between two attempts at a batch.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
+/// What happens while the journal cannot be written, because it is full or the disk fails.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum JournalFull {
+    /// Usage is kept in memory alone, so much of it, and after that nothing is admitted.
+    #[default]
+    Continue,
+    /// Nothing is admitted.
+    Shed,
+}
+
+/// What usage is kept in until the ledger has it.
+#[derive(Clone)]
+pub(crate) struct Keeping {
+    /// The file beside the memory.
+    pub(crate) journal: Option<Arc<dyn UsageJournal>>,
+    pub(crate) when_full: JournalFull,
+    /// How many records may be in memory alone.
+    pub(crate) room: usize,
+    pub(crate) measures: Arc<Measures>,
+}
+
 /// The side of the requests.
 pub(crate) struct UsageQueue {
     records: mpsc::UnboundedSender<UsageRecord>,
-    waiting: Arc<AtomicUsize>,
-    room: usize,
+    shelf: Arc<Shelf>,
 }
 
 /// The side of the database.
 pub(crate) struct UsageWriter {
     records: mpsc::UnboundedReceiver<UsageRecord>,
-    waiting: Arc<AtomicUsize>,
+    shelf: Arc<Shelf>,
     ledger: Arc<dyn Ledger>,
+    instance: InstanceId,
     last_call: LastCall,
+}
+
+/// What both sides see.
+pub(crate) struct Shelf {
+    keeping: Keeping,
+    /// Records that the ledger does not have.
+    waiting: AtomicUsize,
+    /// When the oldest of them began to be written.
+    since: Mutex<Option<Instant>>,
+    /// Whether the journal took the last note.
+    sound: AtomicBool,
+}
+
+impl Shelf {
+    /// Records that the ledger does not have, and how long the oldest of them has been tried.
+    pub(crate) fn backlog(&self) -> (usize, Duration) {
+        let since = *self.since.lock().unwrap_or_else(PoisonError::into_inner);
+        let oldest = since.map_or(Duration::ZERO, |since| since.elapsed());
+        (self.waiting.load(Ordering::Relaxed), oldest)
+    }
+
+    /// The journal, if there is one.
+    pub(crate) fn journal(&self) -> Option<&Arc<dyn UsageJournal>> {
+        self.keeping.journal.as_ref()
+    }
+
+    /// Makes a note in the journal, if there is one, and returns whether it was taken.
+    fn note(&self, make: impl FnOnce(&dyn UsageJournal) -> Result<(), Unkept>) -> bool {
+        let Some(journal) = &self.keeping.journal else {
+            return false;
+        };
+        let made = make(&**journal);
+        let was_sound = self.sound.swap(made.is_ok(), Ordering::Relaxed);
+        match &made {
+            Err(error) if was_sound => {
+                error!(%error, cause = ?error, "usage is not in the journal from now on");
+            }
+            Ok(()) if !was_sound => warn!("usage is in the journal again"),
+            _ => {}
+        }
+        made.is_ok()
+    }
+
+    fn has_memory(&self) -> bool {
+        self.waiting.load(Ordering::Relaxed) < self.keeping.room
+    }
+
+    fn look_at_oldest(&self, since: Option<Instant>) {
+        *self.since.lock().unwrap_or_else(PoisonError::into_inner) = since;
+    }
 }
 
 /// Says that no record will be added any more, and until when the rest can be written.
@@ -74,48 +151,83 @@ impl LastCall {
     }
 }
 
-/// A queue that has room for so many records, and what empties it into `ledger`.
-pub(crate) fn queue(room: usize, ledger: Arc<dyn Ledger>) -> (UsageQueue, UsageWriter) {
+/// A queue, and what empties it into `ledger` in the name of `instance`.
+pub(crate) fn queue(
+    keeping: Keeping,
+    ledger: Arc<dyn Ledger>,
+    instance: InstanceId,
+) -> (UsageQueue, UsageWriter) {
     let (sender, records) = mpsc::unbounded_channel();
-    let waiting = Arc::new(AtomicUsize::new(0));
+    let shelf = Arc::new(Shelf {
+        keeping,
+        waiting: AtomicUsize::new(0),
+        since: Mutex::default(),
+        sound: AtomicBool::new(true),
+    });
     let queue = UsageQueue {
         records: sender,
-        waiting: Arc::clone(&waiting),
-        room,
+        shelf: Arc::clone(&shelf),
     };
     let writer = UsageWriter {
         records,
-        waiting,
+        shelf,
         ledger,
+        instance,
         last_call: LastCall::default(),
     };
     (queue, writer)
 }
 
+impl UsageQueue {
+    pub(crate) fn shelf(&self) -> Arc<Shelf> {
+        Arc::clone(&self.shelf)
+    }
+}
+
 impl UsageSink for UsageQueue {
+    fn begin(&self, record: &UsageRecord) -> bool {
+        let keeping = &self.shelf.keeping;
+        let noted = self.shelf.note(|journal| journal.begin(record));
+        let in_memory = keeping.journal.is_none() || keeping.when_full == JournalFull::Continue;
+        noted || (in_memory && self.shelf.has_memory())
+    }
+
+    fn withdraw(&self, event: EventId) {
+        self.shelf.note(|journal| journal.withdraw(event));
+    }
+
     fn keep(&self, record: UsageRecord) {
-        self.waiting.fetch_add(1, Ordering::Relaxed);
+        self.shelf.note(|journal| journal.settle(&record));
+        self.shelf.keeping.measures.settled(&record);
+        self.shelf.waiting.fetch_add(1, Ordering::Relaxed);
         if let Err(mpsc::error::SendError(record)) = self.records.send(record) {
             // Only after the writer has finished, which waits for all requests first.
             print_in_log(&[record], "the ledger is closed");
         }
     }
 
+    /// What the journal takes may be any number; it has a limit of its own. One that takes nothing
+    /// is tried again with every request.
     fn has_room(&self) -> bool {
-        self.waiting.load(Ordering::Relaxed) < self.room
+        let shelf = &self.shelf;
+        let journal_decides = match shelf.keeping.when_full {
+            JournalFull::Continue => shelf.sound.load(Ordering::Relaxed),
+            JournalFull::Shed => true,
+        };
+        (shelf.keeping.journal.is_some() && journal_decides) || shelf.has_memory()
     }
 }
 
 impl UsageWriter {
-    /// Begins to write.
-    pub(crate) fn start(self) -> Running {
+    /// Begins to write, and to tell `engine` of what was written.
+    pub(crate) fn start(self, engine: Arc<PolicyEngine>) -> Running {
         let last_call = self.last_call.clone();
-        let task = TaskTracker::new().spawn(self.run());
+        let task = TaskTracker::new().spawn(self.run(engine));
         Running { task, last_call }
     }
 
     /// Returns how many records could not be written.
-    async fn run(mut self) -> usize {
+    async fn run(mut self, engine: Arc<PolicyEngine>) -> usize {
         let mut batch = Vec::with_capacity(BATCH);
         let mut unwritten = 0;
         let last_call = self.last_call.said.clone();
@@ -132,9 +244,11 @@ impl UsageWriter {
                     continue;
                 }
             }
+            self.shelf.look_at_oldest(Some(Instant::now()));
             self.gather(&mut batch).await;
-            unwritten += self.write(&batch).await;
-            self.waiting.fetch_sub(batch.len(), Ordering::Relaxed);
+            unwritten += self.write(&batch, &engine).await;
+            self.shelf.waiting.fetch_sub(batch.len(), Ordering::Relaxed);
+            self.shelf.look_at_oldest(None);
             batch.clear();
         }
     }
@@ -155,17 +269,17 @@ impl UsageWriter {
     ///
     /// Whatever the database refuses but the rows themselves may be mended: a grant, a password,
     /// a missing table. Until then the rows wait, and when too many wait nothing is admitted.
-    async fn write(&self, batch: &[UsageRecord]) -> usize {
+    async fn write(&self, batch: &[UsageRecord], engine: &PolicyEngine) -> usize {
         let mut pause = FIRST_PAUSE;
         loop {
-            match self
-                .last_call
-                .in_time(self.ledger.flush(InstanceId(0), batch))
-                .await
-            {
-                Some(Ok(_)) => return 0,
+            match self.last_call.in_time(self.flush(batch)).await {
+                Some(Ok(_)) => {
+                    engine.acknowledged(batch);
+                    self.forget(batch);
+                    return 0;
+                }
                 Some(Err(refusal @ StoreError::InvalidData(_))) => {
-                    return self.write_singly(batch, &refusal).await;
+                    return self.write_singly(batch, &refusal, engine).await;
                 }
                 Some(Err(cause)) => {
                     warn!(rows = batch.len(), error = %cause, cause = ?cause, "usage waits for the database");
@@ -178,18 +292,41 @@ impl UsageWriter {
         }
     }
 
+    async fn flush(&self, batch: &[UsageRecord]) -> Result<u64, StoreError> {
+        let began = Instant::now();
+        let flushed = self.ledger.flush(self.instance, batch).await;
+        let measures = &self.shelf.keeping.measures;
+        measures.flushed(batch.len(), flushed.is_ok(), began.elapsed());
+        flushed
+    }
+
     /// One row that the database refuses must not keep the others from it.
-    async fn write_singly(&self, batch: &[UsageRecord], refusal: &StoreError) -> usize {
+    ///
+    /// Its cost stays set aside in the leases, because no budget was charged with it.
+    async fn write_singly(
+        &self,
+        batch: &[UsageRecord],
+        refusal: &StoreError,
+        engine: &PolicyEngine,
+    ) -> usize {
         if batch.len() == 1 {
+            // The next life would be refused the same.
+            self.forget(batch);
             return print_in_log(batch, &format!("{refusal}: {refusal:?}"));
         }
         error!(rows = batch.len(), error = %refusal, cause = ?refusal,
             "the database refuses a batch of usage, writing its rows one by one");
         let mut unwritten = 0;
         for record in batch {
-            unwritten += Box::pin(self.write(std::slice::from_ref(record))).await;
+            unwritten += Box::pin(self.write(std::slice::from_ref(record), engine)).await;
         }
         unwritten
+    }
+
+    /// The journal need not keep these any more.
+    fn forget(&self, batch: &[UsageRecord]) {
+        let events: Vec<EventId> = batch.iter().map(|record| record.event_id).collect();
+        self.shelf.note(|journal| journal.flushed(&events));
     }
 }
 

@@ -6,13 +6,14 @@ use std::{
 };
 
 use llmlite_core::{
+    ids::EventId,
     ports::{
         backend::{BackendError, BackendErrorKind},
         clock::Clock,
     },
     usage::{Ending, Tokens},
 };
-use llmlite_policy::{Admission, Outcome, PolicyEngine, Use};
+use llmlite_policy::{Admission, Outcome, PolicyEngine, Use, estimate};
 use llmlite_translator::Usage;
 
 /// Bills one request exactly once, however its answer ends.
@@ -22,8 +23,10 @@ use llmlite_translator::Usage;
 pub(crate) struct Meter {
     policy: Arc<PolicyEngine>,
     clock: Arc<dyn Clock>,
+    event_id: EventId,
     admission: Option<Admission>,
-    started: Instant,
+    /// When Bedrock was called, if it was.
+    started: Option<Instant>,
     time_to_first_token: Option<Duration>,
     upstream_request_id: Option<Arc<str>>,
     counted: Option<Tokens>,
@@ -31,14 +34,15 @@ pub(crate) struct Meter {
 }
 
 impl Meter {
-    /// Starts the clock: from here on Bedrock may bill.
-    pub(crate) fn start(
+    /// Holds the admission. Until [`Meter::start`] it is given back unused.
+    pub(crate) fn hold(
         policy: Arc<PolicyEngine>,
         clock: Arc<dyn Clock>,
         admission: Admission,
     ) -> Self {
         Self {
-            started: clock.instant(),
+            event_id: admission.event_id(),
+            started: None,
             policy,
             clock,
             admission: Some(admission),
@@ -47,6 +51,27 @@ impl Meter {
             counted: None,
             output_bytes: 0,
         }
+    }
+
+    /// Names the request in the ledger.
+    pub(crate) fn event_id(&self) -> EventId {
+        self.event_id
+    }
+
+    /// The longest answer that a budget pays for, if that is shorter than what was asked for.
+    pub(crate) fn clamped_to(&self) -> Option<u32> {
+        let admission = self.admission.as_ref()?;
+        admission.is_clamped().then(|| admission.facts().max_tokens)
+    }
+
+    /// The longest answer of a body with these facts that what was set aside pays for.
+    pub(crate) fn affordable_output(&self, facts: &estimate::Facts) -> Option<u32> {
+        self.admission.as_ref()?.affordable_output(facts)
+    }
+
+    /// Starts the clock: from here on Bedrock may bill.
+    pub(crate) fn start(&mut self) {
+        self.started = Some(self.clock.instant());
     }
 
     /// Bedrock has begun to answer.
@@ -112,14 +137,20 @@ impl Meter {
     }
 
     fn elapsed(&self) -> Duration {
-        self.clock.instant().saturating_duration_since(self.started)
+        let now = self.clock.instant();
+        self.started.map_or(Duration::ZERO, |started| {
+            now.saturating_duration_since(started)
+        })
     }
 }
 
 impl Drop for Meter {
-    /// A request whose task ends without a word was still sent.
+    /// A request whose task ends without a word was still sent, if it had come so far.
     fn drop(&mut self) {
-        self.abandoned(Ending::UpstreamFailed);
+        match self.started {
+            Some(_) => self.abandoned(Ending::UpstreamFailed),
+            None => self.close(Use::NotSent, Ending::UpstreamFailed),
+        }
     }
 }
 

@@ -25,7 +25,7 @@ impl App {
         grant: &KeyGrant,
         name: &str,
     ) -> Result<Arc<ServedModel>, Failure> {
-        match self.catalogue.find(name) {
+        match self.catalogue.now().find(name) {
             Some(Lookup::Served(model)) if grant.models.allows(&model.name) => {
                 Ok(Arc::clone(model))
             }
@@ -47,7 +47,8 @@ impl App {
 
     /// `GET /v1/models`.
     pub(crate) fn list_models(&self, grant: &KeyGrant) -> Response<Body> {
-        let models = self.catalogue.listed().iter();
+        let catalogue = self.catalogue.now();
+        let models = catalogue.listed().iter();
         let data = models
             .filter(|model| grant.models.allows(&model.name))
             .map(|model| described(model))

@@ -18,7 +18,12 @@ enum Route<'a> {
     Completions(Dialect),
     Models,
     Model(&'a str),
+    Usage,
 }
+
+/// The model that a request was for, by its friendly name: travels with the answer, for metrics.
+#[derive(Debug, Clone)]
+pub(crate) struct Called(pub(crate) Arc<str>);
 
 impl<'a> Route<'a> {
     /// The route of a path, exactly as it is written; `/v1` may be left out, as in the API that
@@ -33,6 +38,7 @@ impl<'a> Route<'a> {
             "/chat/completions" => Some(Self::Completions(Dialect::Chat)),
             "/completions" => Some(Self::Completions(Dialect::Text)),
             "/models" => Some(Self::Models),
+            "/usage/me" => Some(Self::Usage),
             other => match other.strip_prefix("/models/") {
                 Some(id) if !id.is_empty() => Some(Self::Model(id)),
                 _ => None,
@@ -44,18 +50,29 @@ impl<'a> Route<'a> {
         matches!(self, Self::Live | Self::Ready)
     }
 
+    /// What metrics call it. Health is asked for by machines, all the time, and not counted.
+    fn name(&self) -> Option<&'static str> {
+        match self {
+            Self::Live | Self::Ready => None,
+            Self::Completions(Dialect::Chat) => Some("chat"),
+            Self::Completions(Dialect::Text) => Some("text"),
+            Self::Models | Self::Model(_) => Some("models"),
+            Self::Usage => Some("usage"),
+        }
+    }
+
     /// The dialect in which a failure is told.
     fn dialect(&self) -> Dialect {
         match self {
             Self::Completions(dialect) => *dialect,
-            Self::Live | Self::Ready | Self::Models | Self::Model(_) => Dialect::Chat,
+            Self::Live | Self::Ready | Self::Models | Self::Model(_) | Self::Usage => Dialect::Chat,
         }
     }
 
     fn method(&self) -> Method {
         match self {
             Self::Completions(_) => Method::POST,
-            Self::Live | Self::Ready | Self::Models | Self::Model(_) => Method::GET,
+            Self::Live | Self::Ready | Self::Models | Self::Model(_) | Self::Usage => Method::GET,
         }
     }
 }
@@ -65,7 +82,9 @@ impl Handler for App {
         let (head, body) = request.into_parts();
         let mut body = Some(body);
         let at_most = self.body_bytes;
-        match self.route(&head, &mut body, &id).await {
+        let mut caller = None;
+        let routed = Arc::clone(&self).route(&head, &mut body, &mut caller, &id);
+        let response = match routed.await {
             Ok(response) => response,
             Err(failure) => {
                 if let Some(body) = unread(&head, body) {
@@ -73,9 +92,23 @@ impl Handler for App {
                 }
                 let route = Route::of(head.uri.path());
                 let dialect = route.map_or(Dialect::Chat, |route| route.dialect());
-                failure.answer(dialect, &id)
+                let mut response = failure.answer(dialect, &id);
+                if let Some(grant) = caller {
+                    let model = failure.limited_model();
+                    self.tell_limits(response.headers_mut(), &grant, model.map(|name| &**name));
+                    if let Some(model) = model {
+                        response.extensions_mut().insert(Called(Arc::clone(model)));
+                    }
+                }
+                response
             }
+        };
+        if let Some(name) = Route::of(head.uri.path()).map_or(Some("none"), |route| route.name()) {
+            let model = response.extensions().get().map(|Called(model)| model);
+            let status = response.status().as_u16();
+            self.measures.answered(name, model, status);
         }
+        response
     }
 }
 
@@ -90,11 +123,12 @@ impl App {
         self: Arc<Self>,
         head: &Parts,
         body: &mut Option<Incoming>,
+        caller: &mut Option<KeyGrant>,
         id: &RequestId,
     ) -> Result<Response<Body>, Failure> {
         let route = Route::of(head.uri.path());
         if !route.as_ref().is_some_and(Route::is_public) {
-            let grant = self.authenticate(&head.headers).await?;
+            let grant = caller.insert(self.authenticate(&head.headers).await?);
             return self.private(route, head, body, grant, id).await;
         }
         Ok(match allowed(route, &head.method)? {
@@ -108,16 +142,19 @@ impl App {
         route: Option<Route<'_>>,
         head: &Parts,
         body: &mut Option<Incoming>,
-        grant: KeyGrant,
+        grant: &KeyGrant,
         id: &RequestId,
     ) -> Result<Response<Body>, Failure> {
         match allowed(route, &head.method)? {
             Route::Completions(dialect) => {
+                let checked = self.policy.check_limits(grant);
+                checked.map_err(|denial| self.denied(denial, None))?;
                 self.completion(dialect, &head.headers, body, grant, id)
                     .await
             }
-            Route::Models => Ok(self.list_models(&grant)),
-            Route::Model(name) => self.show_model(&grant, name),
+            Route::Models => Ok(self.list_models(grant)),
+            Route::Model(name) => self.show_model(grant, name),
+            Route::Usage => Ok(self.show_usage(grant).await),
             // Public routes were answered before.
             Route::Live | Route::Ready => Err(Failure::NoSuchRoute),
         }
@@ -148,13 +185,14 @@ mod tests {
         check("/completions",           Some(Route::Completions(Dialect::Text)));
         check("/v1/models",             Some(Route::Models));
         check("/v1/models/a%2Fb",       Some(Route::Model("a%2Fb")));
+        check("/v1/usage/me",           Some(Route::Usage));
         check("/health/live",           Some(Route::Live));
         check("/health/liveliness",     Some(Route::Live));
         check("/health/ready",          Some(Route::Ready));
         check("/health/readiness",      Some(Route::Ready));
         for path in ["/", "", "/v1", "/v1/", "/v1/models/", "/v1/chat/completions/", "/v1/completions/", "/v1/chat", "/V1/models",
                      "//v1/models", "/v1/./models", "/v1/%6dodels", "/health", "/health/live/",
-                     "/v1/health/live", "/v1/v1/models", "/v1/chat/completions;x"] {
+                     "/v1/health/live", "/v1/v1/models", "/v1/usage", "/v1/usage/me/", "/v1/chat/completions;x"] {
             check(path, None);
         }
     }

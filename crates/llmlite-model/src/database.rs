@@ -162,13 +162,13 @@ impl Database {
             }
             for key in &event.accounts {
                 let lease = self.leases.entry((*key, me)).or_default();
-                let take = event.cost.min(lease.held);
+                let take = event.cost.clamp(0, lease.held);
                 lease.held -= take;
                 lease.drawn += take;
                 let account = self.accounts.entry(*key).or_default();
                 account.settled += event.cost;
                 account.granted -= take;
-                account.uncovered += event.cost - take;
+                account.uncovered += (event.cost - take).max(0);
             }
         }
     }
@@ -355,16 +355,17 @@ impl Ring {
         self.used.values().sum()
     }
 
-    /// The slot at whose beginning `missing` units will have left the ring.
+    /// The slot at whose beginning `missing` units will have left the ring, and one at least; the
+    /// present one if none has to leave, and none is there.
     fn frees(&self, missing: i64) -> Option<i64> {
         let mut freed = 0;
         for (slot, units) in &self.used {
             freed += units;
-            if freed >= missing {
+            if freed >= missing.max(1) {
                 return Some(slot + SLOTS);
             }
         }
-        None
+        (missing <= 0).then_some(self.head)
     }
 }
 

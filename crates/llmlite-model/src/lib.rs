@@ -4,10 +4,12 @@
 //! database in memory, clients, a model that bills, and faults. After every step it looks whether
 //! any promise is broken; when the faults are over, whether everything comes to rest.
 //! The same seed always gives the same run, step by step ([`trace`]).
+//! The database in memory is there by itself too ([`Twin`]), to compare the real one with.
 
 mod database;
 mod random;
 mod scenario;
+mod twin;
 mod world;
 
 use std::fmt;
@@ -15,6 +17,8 @@ use std::fmt;
 use llmlite_core::limits::Limit;
 use scenario::Scenario;
 use world::World;
+
+pub use twin::Twin;
 
 /// A mistake made on purpose, to see that the model notices.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,11 +1,17 @@
-//! How many tokens a request had, when Bedrock's count never came.
+//! How many tokens a request may have, before it runs and when Bedrock's count never came.
 
-use llmlite_core::{catalogue::Prices, usage::Tokens};
+use llmlite_core::{catalogue::Prices, money::Nanodollars, usage::Tokens};
 
 use crate::price;
 
-/// Fewer bytes than this make no token on average, so a division by it gives an upper bound.
+/// Fewer bytes than this make no token on average, so a division by it gives an upper bound of
+/// what was put out.
 const BYTES_PER_TOKEN: u64 = 2;
+/// Bytes that make a token as a rule, for rates of tokens: those need no bound, because every
+/// estimate is corrected in the end.
+const USUAL_BYTES_PER_TOKEN: u64 = 3;
+/// An answer of fewer tokens is of no use to anybody.
+pub const LEAST_OUTPUT: u32 = 256;
 /// What the instructions for the use of tools add.
 const TOOL_PROMPT: u64 = 1_000;
 /// The most that a picture costs on any model: larger ones are made smaller before they are read,
@@ -17,6 +23,8 @@ const PICTURE: u64 = 4_784;
 pub struct Facts {
     /// Bytes of the body that is sent to the model, without its pictures.
     pub body_bytes: u64,
+    /// Fewer bytes than this make no token on average, so a division by it gives an upper bound.
+    pub bytes_per_token: Floor,
     /// Pictures in it.
     pub images: u32,
     /// PDF files in it.
@@ -35,6 +43,16 @@ pub struct Facts {
     pub cache: Option<CacheLife>,
 }
 
+/// How few bytes of input may make one token.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Floor {
+    /// A token has at least one byte: true of any text, and a bound that no request can break.
+    One,
+    /// True on average of any text that is worth sending.
+    #[default]
+    Two,
+}
+
 /// How long the prompt cache keeps what it is told to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum CacheLife {
@@ -44,10 +62,75 @@ pub enum CacheLife {
     OneHour,
 }
 
+/// The most that the request can cost.
+pub fn worst(facts: &Facts, prices: &Prices) -> Nanodollars {
+    cost_with_output(facts, prices, facts.max_tokens)
+}
+
+/// What it must be able to cost to be of use: its input, and a short answer.
+pub fn least(facts: &Facts, prices: &Prices) -> Nanodollars {
+    cost_with_output(facts, prices, facts.max_tokens.min(LEAST_OUTPUT))
+}
+
+/// The longest answer for which `amount` is enough, if it is long enough to be of use.
+pub fn affordable_output(facts: &Facts, prices: &Prices, amount: Nanodollars) -> Option<u32> {
+    let fits = |output: u32| cost_with_output(facts, prices, output) <= amount;
+    let least = facts.max_tokens.min(LEAST_OUTPUT);
+    if !fits(least) {
+        return None;
+    }
+    let (mut enough, mut most) = (least, facts.max_tokens);
+    while enough < most {
+        let middle = enough + (most - enough).div_ceil(2);
+        if fits(middle) {
+            enough = middle;
+        } else {
+            most = middle - 1;
+        }
+    }
+    Some(enough)
+}
+
+/// The most that the request can cost when it puts out so many tokens.
+///
+/// Long input is dearer as a rule. Where a price list has it otherwise, input that ends just below
+/// the threshold costs the most.
+fn cost_with_output(facts: &Facts, prices: &Prices, output: u32) -> Nanodollars {
+    let output = u64::from(output);
+    let whole = Tokens {
+        output,
+        ..input(facts, prices)
+    };
+    let bound = price::cost(prices, &whole);
+    let Some(long) = prices.long_context else {
+        return bound;
+    };
+    if whole.input_in_all() <= long.above_input_tokens {
+        return bound;
+    }
+    let shorter = Tokens {
+        output,
+        ..dearest(facts, prices, long.above_input_tokens)
+    };
+    bound.max(price::cost(prices, &shorter))
+}
+
+/// What the request will probably count towards rates of tokens, if it puts out `output`.
+pub fn likely(facts: &Facts, output: u32) -> i64 {
+    let text = facts.body_bytes.div_ceil(USUAL_BYTES_PER_TOKEN);
+    let input = (text + extras(facts)).min(u64::from(facts.context_tokens));
+    let output = u64::from(output.min(facts.max_tokens));
+    i64::try_from(input + output).unwrap_or(i64::MAX)
+}
+
 /// An upper bound of the input, in the kind of token that costs the most of those that the request
 /// can have caused: what is written to the cache is dearer than plain input.
 pub fn input(facts: &Facts, prices: &Prices) -> Tokens {
-    let count = input_tokens(facts);
+    dearest(facts, prices, input_tokens(facts))
+}
+
+/// So many tokens of input, in the kind that costs the most.
+fn dearest(facts: &Facts, prices: &Prices, count: u64) -> Tokens {
     let plain = Tokens {
         input: count,
         ..Tokens::default()
@@ -79,10 +162,17 @@ fn input_tokens(facts: &Facts) -> u64 {
         // A page costs as text and as a picture, and a few bytes can make a thousand pages.
         return context;
     }
-    let prompt = facts.body_bytes.div_ceil(BYTES_PER_TOKEN);
-    let pictures = u64::from(facts.images) * PICTURE;
+    let prompt = facts.body_bytes.div_ceil(match facts.bytes_per_token {
+        Floor::One => 1,
+        Floor::Two => 2,
+    });
+    (prompt + extras(facts)).min(context)
+}
+
+/// What is read besides the text of the body.
+fn extras(facts: &Facts) -> u64 {
     let tools = if facts.tools { TOOL_PROMPT } else { 0 };
-    (prompt + pictures + tools).min(context)
+    u64::from(facts.images) * PICTURE + tools
 }
 
 /// An upper bound of the output so far, from the bytes that came: of a model that thinks they tell
@@ -106,6 +196,7 @@ mod tests {
 
     const FACTS: Facts = Facts {
         body_bytes: 0,
+        bytes_per_token: Floor::Two,
         images: 0,
         pdfs: 0,
         tools: false,
@@ -139,6 +230,79 @@ mod tests {
         check(100,     false, u32::MAX, 0,  10_000);
         // How many pages a PDF has cannot be told: it may fill the context.
         check(100,     false, 0,      1,    10_000);
+        let strict = Facts { body_bytes: 101, bytes_per_token: Floor::One, ..FACTS };
+        assert_eq!(input_tokens(&strict), 101);
+    }
+
+    /// Prices of input and output per token in nanodollars, below and above 1,000 tokens.
+    fn prices(base: [i64; 2], long: Option<[i64; 2]>) -> Prices {
+        let list = |[input, output]: [i64; 2]| PriceList {
+            output: PicodollarsPerToken(output * 1_000),
+            ..list([input * 1_000; 3])
+        };
+        Prices {
+            base: list(base),
+            long_context: long.map(|prices| LongContext {
+                above_input_tokens: 1_000,
+                prices: list(prices),
+            }),
+        }
+    }
+
+    #[test]
+    #[rustfmt::skip]
+    fn the_worst_case_has_the_dearest_prices_that_can_apply() {
+        let check = |base, long, bytes, worst_cost, least_cost| {
+            let facts = Facts { body_bytes: bytes, max_tokens: 1_000, ..FACTS };
+            let prices = prices(base, long);
+            assert_eq!(worst(&facts, &prices), Nanodollars(worst_cost), "{bytes}");
+            assert_eq!(least(&facts, &prices), Nanodollars(least_cost), "{bytes}");
+        };
+        //    base    long             bytes   worst                   least
+        check([3, 9], None,            200,    300 + 9_000,            300 + 256 * 9);
+        check([3, 9], Some([6, 12]),   2_000,  3_000 + 9_000,          3_000 + 256 * 9);
+        check([3, 9], Some([6, 12]),   2_002,  1_001 * 6 + 12_000,     1_001 * 6 + 256 * 12);
+        // A list on which long input is cheaper: then it may be just short enough.
+        check([3, 9], Some([1, 1]),    2_002,  3_000 + 9_000,          3_000 + 256 * 9);
+        check([3, 9], Some([3, 1]),    19_998, 9_999 * 3 + 1_000,      9_999 * 3 + 256);
+    }
+
+    #[test]
+    fn a_short_answer_needs_no_more_than_it_may_have() {
+        let facts = Facts {
+            max_tokens: 10,
+            ..FACTS
+        };
+        let prices = prices([1, 1], None);
+        assert_eq!(least(&facts, &prices), worst(&facts, &prices));
+    }
+
+    #[test]
+    #[rustfmt::skip]
+    fn an_amount_pays_for_so_much_output_and_no_more() {
+        let check = |amount, want| {
+            let facts = Facts { body_bytes: 200, max_tokens: 1_000, ..FACTS };
+            let got = affordable_output(&facts, &prices([3, 9], None), Nanodollars(amount));
+            assert_eq!(got, want, "{amount}");
+        };
+        check(300 + 1_000 * 9,     Some(1_000));
+        check(i64::MAX,            Some(1_000));
+        check(300 + 1_000 * 9 - 1, Some(999));
+        check(300 + 500 * 9 + 8,   Some(500));
+        check(300 + 256 * 9,       Some(256));
+        check(300 + 256 * 9 - 1,   None);
+        check(0,                   None);
+    }
+
+    #[test]
+    fn a_rate_of_tokens_is_asked_for_what_is_likely() {
+        let facts = Facts {
+            body_bytes: 300,
+            tools: true,
+            ..FACTS
+        };
+        assert_eq!(likely(&facts, 50), 100 + 1_000 + 50);
+        assert_eq!(likely(&facts, 500), 100 + 1_000 + 100);
     }
 
     #[test]

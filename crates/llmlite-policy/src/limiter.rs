@@ -171,6 +171,29 @@ impl Limiter {
         Verdict::Wait(Need { waiter, ask })
     }
 
+    /// Why nothing at all would be let through by these rules now, as far as that is known here.
+    /// Takes and asks nothing.
+    pub fn peek(&mut self, now: Duration, rules: &Arc<[Limit]>) -> Option<Box<Refusal>> {
+        if self.draining {
+            return Some(Box::new(Refusal::draining()));
+        }
+        let smallest = Wish {
+            rules: Arc::clone(rules),
+            worst: Nanodollars(1),
+            least: Nanodollars(1),
+            tokens: 1,
+        };
+        let away = self.link.is_away(now);
+        let look = self.look(now, &smallest, away);
+        look.refusal.filter(|_| !look.elsewhere)
+    }
+
+    /// Why this would be refused now, as far as that is known here. Takes and asks nothing.
+    pub fn explain(&mut self, now: Duration, wish: &Wish) -> Option<Box<Refusal>> {
+        let away = self.link.is_away(now);
+        self.look(now, wish, away).refusal
+    }
+
     /// Takes back the right of a request that has ended, and says what it is charged to.
     pub fn settle(&mut self, now: Duration, ticket: Ticket, actual: Actual) -> Settled {
         let settled = self.put_back(now, ticket, actual);
@@ -211,6 +234,14 @@ impl Limiter {
         self.compose(now).map(Command::Ask).into_iter().collect()
     }
 
+    /// Changes may have been missed: every limit that is known here is asked anew.
+    pub fn all_changed(&mut self, now: Duration) -> Vec<Command> {
+        let budgets = self.budgets.keys();
+        let known = budgets.chain(self.rates.keys()).chain(self.permits.keys());
+        let known: Vec<LimitId> = known.copied().collect();
+        self.changed(now, &known)
+    }
+
     /// Others are short of money in these budgets: what lies idle goes back at once.
     pub fn recalled(&mut self, now: Duration, accounts: &[AccountKey]) -> Vec<Command> {
         for key in accounts {
@@ -247,6 +278,11 @@ impl Limiter {
     /// Whether the store was ever heard. Before that nothing with a limit can be admitted.
     pub fn is_ready(&self) -> bool {
         self.link.was_heard()
+    }
+
+    /// Whether the store is away, so that requests run on what is leased.
+    pub fn is_degraded(&self, now: Duration) -> bool {
+        self.link.is_away(now)
     }
 
     /// Whether the leases were closed by somebody else: the process must start anew.

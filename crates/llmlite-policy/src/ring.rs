@@ -27,6 +27,8 @@ pub(crate) struct Rate {
     /// Not yet used in it.
     units: i64,
     pub(crate) told: Option<RateAnswer>,
+    /// Somebody wants to know how it stands now.
+    pub(crate) outdated: bool,
     refused: Option<Memory>,
     /// To be booked with the next call: units of past slots, and what exceeded its estimate.
     refunds: Vec<(i64, i64)>,
@@ -65,6 +67,7 @@ impl Rate {
             ends: Duration::ZERO,
             units: 0,
             told: None,
+            outdated: false,
             refused: None,
             refunds: Vec::new(),
             extra: 0,
@@ -214,6 +217,7 @@ impl Rate {
             .unwrap_or_default();
         self.ends = (sent + lasts).saturating_sub(MARGIN);
         self.told = Some(*answer);
+        self.outdated = false;
         if asked > 0 {
             let frees = answer.frees.map(|slot| {
                 let free = time_of(slot.max(answer.slot + 1));

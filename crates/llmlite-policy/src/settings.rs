@@ -30,6 +30,9 @@ pub struct Settings {
     pub budget_outage: BudgetOutage,
     /// What happens to requests beyond the leases of rates and permits while it is away.
     pub rate_outage: RateOutage,
+    /// Whether tokens that were read from the prompt cache count towards rates of tokens. They do
+    /// not.
+    pub count_cache_reads: bool,
 }
 
 impl Default for Settings {
@@ -45,6 +48,7 @@ impl Default for Settings {
             heartbeat: Duration::from_secs(25),
             budget_outage: BudgetOutage::Deny,
             rate_outage: RateOutage::Share,
+            count_cache_reads: false,
         }
     }
 }

@@ -1,11 +1,15 @@
-//! Writing usage: rows and roll-ups in one statement.
+//! Writing usage: rows, roll-ups and budgets in one statement.
 
-use std::time::Duration;
+use std::{
+    fmt::Write as _,
+    time::{Duration, UNIX_EPOCH},
+};
 
 use async_trait::async_trait;
 use llmlite_core::{
     ids::InstanceId,
     ports::{StoreError, ledger::Ledger},
+    quota::AccountKey,
     usage::UsageRecord,
 };
 use uuid::Uuid;
@@ -14,11 +18,11 @@ use crate::store::Store;
 
 #[async_trait]
 impl Ledger for Store {
-    async fn flush(&self, _instance: InstanceId, batch: &[UsageRecord]) -> Result<u64, StoreError> {
+    async fn flush(&self, instance: InstanceId, batch: &[UsageRecord]) -> Result<u64, StoreError> {
         if batch.is_empty() {
             return Ok(0);
         }
-        let columns = Columns::of(batch);
+        let columns = Columns::of(instance, batch);
         let rows = self.long(FLUSH, &columns.params()).await?;
         rows.first()
             .and_then(|row| row.try_get::<_, i64>(0).ok())
@@ -32,6 +36,7 @@ impl Ledger for Store {
 /// A batch turned on its side: one array a column.
 #[derive(Default)]
 struct Columns<'a> {
+    instance: i64,
     event_id: Vec<Uuid>,
     request_id: Vec<&'a str>,
     upstream_request_id: Vec<Option<&'a str>>,
@@ -53,11 +58,15 @@ struct Columns<'a> {
     ending: Vec<&'static str>,
     latency_ms: Vec<i64>,
     time_to_first_token_ms: Vec<Option<i64>>,
+    charged: Vec<Option<String>>,
 }
 
 impl<'a> Columns<'a> {
-    fn of(batch: &'a [UsageRecord]) -> Self {
-        let mut columns = Self::default();
+    fn of(instance: InstanceId, batch: &'a [UsageRecord]) -> Self {
+        let mut columns = Self {
+            instance: instance.0,
+            ..Self::default()
+        };
         for record in batch {
             columns.push(record);
         }
@@ -90,10 +99,12 @@ impl<'a> Columns<'a> {
         self.latency_ms.push(millis(record.latency));
         self.time_to_first_token_ms
             .push(record.time_to_first_token.map(millis));
+        self.charged.push(charged(&record.accounts));
     }
 
-    fn params(&self) -> [&(dyn tokio_postgres::types::ToSql + Sync); 21] {
+    fn params(&self) -> [&(dyn tokio_postgres::types::ToSql + Sync); 23] {
         [
+            &self.instance,
             &self.event_id,
             &self.request_id,
             &self.upstream_request_id,
@@ -115,6 +126,7 @@ impl<'a> Columns<'a> {
             &self.ending,
             &self.latency_ms,
             &self.time_to_first_token_ms,
+            &self.charged,
         ]
     }
 }
@@ -128,9 +140,23 @@ fn millis(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
+/// Pairs of a limit and the beginning of its window, as the text of an array: an array of arrays
+/// would have to be as long in every row.
+fn charged(accounts: &[AccountKey]) -> Option<String> {
+    let mut text = String::new();
+    for account in accounts {
+        let since = account.starts.duration_since(UNIX_EPOCH);
+        let seconds = since.unwrap_or_default().as_secs();
+        let comma = if text.is_empty() { '{' } else { ',' };
+        write!(text, "{comma}{},{seconds}", account.limit).expect("a string takes any text");
+    }
+    (!text.is_empty()).then(|| text + "}")
+}
+
 /// Everything after `ins` sees only the rows that were really inserted, so a batch that is sent
-/// twice counts once. Rows are inserted in the order of their ids and roll-ups in the order of
-/// their key, so that two flushes cannot wait for each other.
+/// twice counts once. Rows are inserted in the order of their ids, roll-ups in the order of their
+/// key, and accounts, which others are waiting for too, come last and in their order; so two
+/// flushes cannot wait for each other.
 const FLUSH: &str = "\
 -- ledger.flush
 WITH ins AS (
@@ -138,19 +164,20 @@ WITH ins AS (
         event_id, ts, request_id, upstream_request_id, key_id, user_id, team_id, model,
         bedrock_model_id, region, residency, streamed, input_tokens, output_tokens,
         cache_read_tokens, cache_write_5m_tokens, cache_write_1h_tokens, cost_nanodollars,
-        estimated, ending, latency_ms, time_to_first_token_ms)
+        estimated, ending, latency_ms, time_to_first_token_ms, instance_id, charged)
     SELECT event_id, event_time(event_id), request_id, upstream_request_id, key_id, user_id,
            team_id, model, bedrock_model_id, region, residency, streamed, input_tokens,
            output_tokens, cache_read_tokens, cache_write_5m_tokens, cache_write_1h_tokens,
-           cost_nanodollars, estimated, ending, latency_ms, time_to_first_token_ms
-      FROM unnest($1::uuid[], $2::text[], $3::text[], $4::int8[], $5::int8[], $6::int8[],
-                  $7::text[], $8::text[], $9::text[], $10::text[], $11::bool[], $12::int8[],
-                  $13::int8[], $14::int8[], $15::int8[], $16::int8[], $17::int8[], $18::bool[],
-                  $19::text[], $20::int8[], $21::int8[])
+           cost_nanodollars, estimated, ending, latency_ms, time_to_first_token_ms, $1::int8,
+           charged::int8[]
+      FROM unnest($2::uuid[], $3::text[], $4::text[], $5::int8[], $6::int8[], $7::int8[],
+                  $8::text[], $9::text[], $10::text[], $11::text[], $12::bool[], $13::int8[],
+                  $14::int8[], $15::int8[], $16::int8[], $17::int8[], $18::int8[], $19::bool[],
+                  $20::text[], $21::int8[], $22::int8[], $23::text[])
         AS t(event_id, request_id, upstream_request_id, key_id, user_id, team_id, model,
              bedrock_model_id, region, residency, streamed, input_tokens, output_tokens,
              cache_read_tokens, cache_write_5m_tokens, cache_write_1h_tokens, cost_nanodollars,
-             estimated, ending, latency_ms, time_to_first_token_ms)
+             estimated, ending, latency_ms, time_to_first_token_ms, charged)
      ORDER BY event_id
     ON CONFLICT DO NOTHING
     RETURNING *),
@@ -176,5 +203,21 @@ sums AS (
         cache_read_tokens = r.cache_read_tokens + excluded.cache_read_tokens,
         cache_write_5m_tokens = r.cache_write_5m_tokens + excluded.cache_write_5m_tokens,
         cache_write_1h_tokens = r.cache_write_1h_tokens + excluded.cache_write_1h_tokens,
-        cost_nanodollars = r.cost_nanodollars + excluded.cost_nanodollars)
-SELECT count(*) FROM ins";
+        cost_nanodollars = r.cost_nanodollars + excluded.cost_nanodollars
+    RETURNING requests),
+charges AS (
+    SELECT account.limit_id, account.starts,
+           sum(greatest(cost_nanodollars, 0))::int8 AS cost,
+           sum(least(cost_nanodollars, 0))::int8 AS correction
+      FROM ins, charged_accounts(ins.charged) AS account
+     WHERE cost_nanodollars <> 0
+     GROUP BY 1, 2)
+SELECT written.rows,
+       CASE WHEN charged.accounts > 0 THEN
+           charge_budgets($1::int8, charged.limits, charged.starts, charged.costs, charged.corrections)
+       END
+  FROM (SELECT count(*) FROM sums) AS summed,
+       (SELECT count(*) AS rows FROM ins) AS written,
+       (SELECT count(*) AS accounts, array_agg(limit_id) AS limits, array_agg(starts) AS starts,
+               array_agg(cost) AS costs, array_agg(correction) AS corrections
+          FROM charges) AS charged";

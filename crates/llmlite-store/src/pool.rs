@@ -2,10 +2,10 @@
 
 use std::{fmt, time::Duration};
 
-use deadpool_postgres::{Client, Object, Pool, Runtime, Timeouts};
+use deadpool_postgres::{Object, Pool, Runtime, Timeouts};
 use llmlite_core::ports::StoreError;
 use tokio::time::timeout;
-use tokio_postgres::{Row, types::ToSql};
+use tokio_postgres::{Error, Row, error::Severity, types::ToSql};
 
 use crate::{
     database::{CONNECT_TIMEOUT, Database},
@@ -24,24 +24,51 @@ pub(crate) struct Lane {
 /// The measures of a [`Lane`].
 pub(crate) struct LaneConfig {
     pub(crate) connections: usize,
-    /// How long a statement may take; the wait for a connection comes on top.
+    /// How long a statement may take as seen from here; the wait for a connection comes on top.
     pub(crate) deadline: Duration,
+    /// After what time the server gives a statement up.
+    pub(crate) statement: Duration,
+    /// After what time the server gives up the wait for a lock.
+    pub(crate) lock: Duration,
+    /// How long a connection may take to come about.
+    pub(crate) connect: Duration,
+}
+
+impl LaneConfig {
+    /// So many connections, for statements that may take so long.
+    pub(crate) fn new(connections: usize, deadline: Duration) -> Self {
+        Self {
+            connections,
+            deadline,
+            statement: deadline,
+            lock: Duration::from_millis(500),
+            connect: CONNECT_TIMEOUT,
+        }
+    }
+}
+
+/// A statement that has no answer.
+pub(crate) struct Unanswered {
+    pub(crate) error: StoreError,
+    /// Whether it may have been carried out all the same, or still be.
+    pub(crate) may_be_done: bool,
 }
 
 impl Lane {
     pub(crate) fn new(database: &Database, config: LaneConfig) -> Result<Self, StoreError> {
         let manager = database.manager(&format!(
-            "-c statement_timeout={} -c lock_timeout=500 \
+            "-c statement_timeout={} -c lock_timeout={} \
              -c idle_in_transaction_session_timeout=5000",
-            config.deadline.as_millis(),
+            config.statement.as_millis(),
+            config.lock.as_millis(),
         ));
         let pool = Pool::builder(manager)
             .max_size(config.connections.max(1))
             .runtime(Runtime::Tokio1)
             .timeouts(Timeouts {
                 wait: Some(config.deadline),
-                create: Some(CONNECT_TIMEOUT),
-                recycle: Some(CONNECT_TIMEOUT),
+                create: Some(config.connect),
+                recycle: Some(config.connect),
             })
             .build()
             .map_err(|e| refused(StatementError::new("connect", e.to_string())))?;
@@ -52,26 +79,46 @@ impl Lane {
     }
 
     /// Runs one statement, which is a transaction of its own.
-    ///
-    /// A server that is frozen sends no error, so the deadline is kept on this side too.
     pub(crate) async fn rows(
         &self,
         sql: &'static str,
         params: Params<'_>,
     ) -> Result<Vec<Row>, StoreError> {
-        let client = match self.pool.get().await {
-            Ok(client) => client,
-            Err(e) => return Err(StatementError::pool(sql, e)),
+        let tried = self.attempt(sql, params).await;
+        tried.map_err(|unanswered| unanswered.error)
+    }
+
+    /// Runs one statement, and if there is no answer, says what that means.
+    ///
+    /// A server that is frozen sends no error, so the deadline is kept on this side too.
+    pub(crate) async fn attempt(
+        &self,
+        sql: &'static str,
+        params: Params<'_>,
+    ) -> Result<Vec<Row>, Unanswered> {
+        let client = self.pool.get().await.map_err(|e| Unanswered {
+            error: StatementError::pool(sql, e),
+            may_be_done: false,
+        })?;
+        let mut sent = false;
+        let query = async {
+            let statement = client.prepare_cached(sql).await?;
+            sent = true;
+            client.query(&statement, params).await
         };
-        let answer = match timeout(self.deadline, query(&client, sql, params)).await {
+        let (error, rolled_back) = match timeout(self.deadline, query).await {
             Ok(Ok(rows)) => return Ok(rows),
-            Ok(Err(e)) => StatementError::database(sql, &e),
-            Err(_) => unavailable(StatementError::named(sql, "no answer in time".to_owned())),
+            Ok(Err(e)) => (StatementError::database(sql, &e), is_rolled_back(&e)),
+            Err(_) => {
+                let late = StatementError::named(sql, "no answer in time".to_owned());
+                (unavailable(late), false)
+            }
         };
-        if matches!(answer, StoreError::Unavailable(_)) {
+        let may_be_done = sent && !rolled_back;
+        if matches!(error, StoreError::Unavailable(_)) {
             self.distrust(client);
         }
-        Err(answer)
+        Err(Unanswered { error, may_be_done })
     }
 
     /// Throws this connection and all idle ones away: after a failover they lead to the wrong
@@ -82,13 +129,11 @@ impl Lane {
     }
 }
 
-async fn query(
-    client: &Client,
-    sql: &'static str,
-    params: Params<'_>,
-) -> Result<Vec<Row>, tokio_postgres::Error> {
-    let statement = client.prepare_cached(sql).await?;
-    client.query(&statement, params).await
+/// Whether the server said so: an error ends the transaction and not the connection, while a
+/// connection may be ended at any time, also after the transaction was committed.
+fn is_rolled_back(error: &Error) -> bool {
+    let said = error.as_db_error();
+    said.is_some_and(|said| said.parsed_severity() == Some(Severity::Error))
 }
 
 impl fmt::Debug for Lane {

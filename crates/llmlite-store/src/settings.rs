@@ -4,6 +4,7 @@ use std::{error::Error, fmt};
 
 use llmlite_core::{keys::Pepper, ports::StoreError};
 use serde_json::Value;
+use uuid::Uuid;
 
 use crate::store::Store;
 
@@ -32,6 +33,22 @@ impl Store {
         let ours = Value::String(pepper.fingerprint());
         let rows = self.lookup(GET_OR_SET, &[&PEPPER, &ours]).await?;
         compare(rows.first().and_then(|row| row.try_get(0).ok()), pepper)
+    }
+
+    /// The name that this installation was given when its database was made.
+    ///
+    /// # Errors
+    ///
+    /// When the database cannot say.
+    pub async fn installation(&self) -> Result<Uuid, StoreError> {
+        let rows = self.lookup(GET, &[&INSTALLATION]).await?;
+        let name = rows
+            .first()
+            .and_then(|row| row.try_get::<_, Value>(0).ok())
+            .and_then(|value| value.as_str().and_then(|name| name.parse().ok()));
+        name.ok_or(StoreError::Corrupt {
+            what: "settings.installation",
+        })
     }
 }
 
@@ -82,6 +99,8 @@ impl From<StoreError> for PepperError {
 }
 
 const PEPPER: &str = "key_pepper_fingerprint";
+
+const INSTALLATION: &str = "installation";
 
 const GET: &str = "\
 -- settings.get

@@ -5,7 +5,7 @@ use tokio_postgres::Row;
 
 use crate::{
     database::Database,
-    pool::{Lane, LaneConfig, Params},
+    pool::{Lane, LaneConfig, Params, Unanswered},
 };
 
 /// What a [`Store`] needs to know.
@@ -71,6 +71,8 @@ pub struct Store(Arc<Inner>);
 struct Inner {
     lookups: Lane,
     long: Lane,
+    /// For the calls about limits, of which one is under way at a time.
+    quota: Lane,
     /// For the connection that listens, which is none of the pools'.
     listener: Database,
 }
@@ -88,23 +90,12 @@ impl Store {
     /// away, or it does not prove who it is.
     pub async fn connect(config: StoreConfig) -> Result<Self, StoreError> {
         let database = Database::new(&config)?;
-        let lookups = Lane::new(
-            &database,
-            LaneConfig {
-                connections: config.lookup_connections,
-                deadline: Duration::from_secs(2),
-            },
-        )?;
-        let long = Lane::new(
-            &database,
-            LaneConfig {
-                connections: config.ledger_connections,
-                deadline: Duration::from_secs(10),
-            },
-        )?;
+        let lookups = LaneConfig::new(config.lookup_connections, Duration::from_secs(2));
+        let long = LaneConfig::new(config.ledger_connections, Duration::from_secs(10));
         let store = Self(Arc::new(Inner {
-            lookups,
-            long,
+            lookups: Lane::new(&database, lookups)?,
+            long: Lane::new(&database, long)?,
+            quota: Lane::new(&database, QUOTA)?,
             listener: database,
         }));
         store.lookup(PROVE, &[]).await?;
@@ -129,10 +120,29 @@ impl Store {
         self.0.long.rows(sql, params).await
     }
 
+    /// Runs a call about limits: a quarter of a second at most.
+    pub(crate) async fn quota(
+        &self,
+        sql: &'static str,
+        params: Params<'_>,
+    ) -> Result<Vec<Row>, Unanswered> {
+        self.0.quota.attempt(sql, params).await
+    }
+
     pub(crate) fn listener(&self) -> &Database {
         &self.0.listener
     }
 }
+
+/// The server gives up before this side does: then it says that nothing was done, and nobody has to
+/// wonder.
+const QUOTA: LaneConfig = LaneConfig {
+    connections: 1,
+    deadline: Duration::from_millis(250),
+    statement: Duration::from_millis(200),
+    lock: Duration::from_millis(150),
+    connect: Duration::from_millis(250),
+};
 
 const PROVE: &str = "\
 -- store.prove

@@ -5,18 +5,19 @@ use std::{pin::pin, sync::Arc, task::Poll, time::Duration};
 
 use async_trait::async_trait;
 use llmlite_core::{
-    ids::{KeyId, TeamId, UserId},
+    changes::{Change, ChangeListener},
+    ids::{KeyId, LimitId, TeamId, UserId},
     keys::{KeyGrant, KeyHash},
-    ports::{StoreError, clock::Clock, directory::Directory, keys::KeyStore},
+    limits::Subject,
+    ports::{StoreError, clock::Clock, keys::KeyStore},
+    quota::AccountKey,
 };
-use llmlite_store::{CacheConfig, CachedKeys, Change};
+use llmlite_store::{CacheConfig, CachedKeys};
 use llmlite_testkit::{
     ManualClock, MemoryStore,
-    build::{a_grant, a_key, a_new_key, at},
-    postgres,
+    build::{a_grant, a_key, at},
 };
 use tokio::sync::Semaphore;
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 struct World {
     clock: Arc<ManualClock>,
@@ -78,8 +79,13 @@ async fn a_key_that_does_not_exist_is_remembered_too() {
     }
     assert_eq!(world.store.lookups(), 1);
     world.store.grant(unknown, a_grant());
-    world.keys.apply(&[Change::Key(KeyId(77))]);
+    world.keys.changed(&[Change::Key(KeyId(77))]);
     assert_eq!(world.keys.find(&unknown).await.unwrap(), Some(a_grant()));
+}
+
+fn limit_of(subject: Subject) -> Change {
+    let id = LimitId(5);
+    Change::Limit { id, subject }
 }
 
 #[tokio::test]
@@ -88,11 +94,15 @@ async fn a_change_takes_effect_at_once_and_leaves_no_reserve() {
         Change::Key(KeyId(1)),
         Change::User(UserId(2)),
         Change::Team(TeamId(3)),
+        limit_of(Subject::Key(KeyId(1))),
+        limit_of(Subject::User(UserId(2))),
+        limit_of(Subject::Team(TeamId(3))),
+        limit_of(Subject::Organisation),
         Change::Anything,
     ] {
         let world = world();
         world.find().await;
-        world.keys.apply(&[change]);
+        world.keys.changed(&[Change::Models, change]);
         world.store.set_down(true);
         let lost = world.keys.find(&world.hash).await;
         assert!(
@@ -103,17 +113,23 @@ async fn a_change_takes_effect_at_once_and_leaves_no_reserve() {
 }
 
 #[tokio::test]
-async fn a_change_elsewhere_asks_again_and_keeps_the_reserve() {
+async fn a_change_elsewhere_is_no_reason_to_ask_again() {
+    let starts = at(0);
+    let limit = LimitId(5);
     let world = world();
     world.find().await;
-    world
-        .keys
-        .apply(&[Change::Key(KeyId(9)), Change::User(UserId(9))]);
-    world.find().await;
-    assert_eq!(world.store.lookups(), 2);
-    world.keys.expire_everything();
-    world.store.set_down(true);
+    world.keys.changed(&[
+        Change::Key(KeyId(9)),
+        Change::User(UserId(9)),
+        Change::Team(TeamId(9)),
+        limit_of(Subject::Key(KeyId(9))),
+        limit_of(Subject::User(UserId(9))),
+        limit_of(Subject::Team(TeamId(9))),
+        Change::Models,
+        Change::Recall(AccountKey { limit, starts }),
+    ]);
     assert_eq!(world.find().await, Some(a_grant()));
+    assert_eq!(world.store.lookups(), 1);
 }
 
 #[tokio::test]
@@ -268,7 +284,7 @@ async fn an_answer_from_before_a_change_is_not_remembered() {
     tokio::pin!(early);
     assert!(futures_pending(&mut early).await);
     world.store.grant(world.hash, revoked());
-    keys.apply(&[Change::Key(KeyId(1))]);
+    keys.changed(&[Change::Key(KeyId(1))]);
     // One who comes after the change does not join the question from before it.
     let late = keys.find(&world.hash);
     slow.gate.add_permits(2);
@@ -303,112 +319,4 @@ async fn futures_pending(future: &mut (impl Future + Unpin)) -> bool {
         std::task::Poll::Ready(std::pin::Pin::new(&mut *future).poll(cx).is_pending())
     })
     .await
-}
-
-/// Tries until it holds; the test runner's own limit ends a test in which it never does.
-async fn until(condition: impl AsyncFn() -> bool) {
-    while !condition().await {
-        tokio::time::sleep(Duration::from_millis(2)).await;
-    }
-}
-
-const LISTENERS: &str = "SELECT pid FROM pg_stat_activity
-    WHERE datname = current_database() AND pid <> pg_backend_pid() AND query LIKE '%LISTEN llmlite_changes%'";
-
-#[tokio::test]
-async fn a_revocation_reaches_the_cache_by_notification_also_after_the_feed_was_cut() {
-    let database = postgres::fresh().await;
-    let store = database.store().await;
-    let admin = database.client().await;
-    // Time stands still: nothing is asked again because it has grown old.
-    let clock: Arc<ManualClock> = Arc::default();
-    let keys = Arc::new(CachedKeys::new(Arc::new(store.clone()), clock));
-    let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
-    store.follow_changes(Arc::clone(&keys), &tasks, stop.clone());
-
-    for round in 0..3 {
-        until(async || admin.query(LISTENERS, &[]).await.unwrap().len() == 1).await;
-        let (key, hash) = a_key();
-        assert_eq!(keys.find(&hash).await.unwrap(), None);
-        let info = store.create_key(&a_new_key(&key)).await.unwrap();
-        until(async || keys.find(&hash).await.unwrap().is_some()).await;
-        store.revoke_key(info.id).await.unwrap();
-        until(async || {
-            let grant = keys.find(&hash).await.unwrap();
-            grant.is_some_and(|g| g.revoked_at.is_some())
-        })
-        .await;
-        if round < 2 {
-            let listener: i32 = admin.query_one(LISTENERS, &[]).await.unwrap().get(0);
-            let cut = "SELECT pg_terminate_backend($1)";
-            admin.query(cut, &[&listener]).await.unwrap();
-            until(async || {
-                let now = admin.query(LISTENERS, &[]).await.unwrap();
-                now.iter().all(|row| row.get::<_, i32>(0) != listener)
-            })
-            .await;
-        }
-    }
-    stop.cancel();
-    tasks.close();
-    tasks.wait().await;
-}
-
-#[tokio::test]
-async fn a_key_that_is_made_strict_is_strict_everywhere_by_notification() {
-    let database = postgres::fresh().await;
-    let store = database.store().await;
-    let admin = database.client().await;
-    let (key, hash) = a_key();
-    let info = store.create_key(&a_new_key(&key)).await.unwrap();
-    let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
-    let instance = || {
-        let clock: Arc<ManualClock> = Arc::default();
-        let keys = Arc::new(CachedKeys::new(Arc::new(store.clone()), clock));
-        store.follow_changes(Arc::clone(&keys), &tasks, stop.clone());
-        keys
-    };
-    let instances = [instance(), instance()];
-    until(async || admin.query(LISTENERS, &[]).await.unwrap().len() == 2).await;
-    let strict = async |keys: &CachedKeys| keys.find(&hash).await.unwrap().unwrap().strict;
-    for want in [false, true, false] {
-        store.set_key_strict(info.id, want).await.unwrap();
-        for keys in &instances {
-            until(async || strict(keys).await == want).await;
-        }
-    }
-    stop.cancel();
-    tasks.close();
-    tasks.wait().await;
-}
-
-#[tokio::test]
-async fn what_changes_while_the_feed_is_cut_is_asked_again_when_it_is_back() {
-    let database = postgres::fresh().await;
-    let store = database.store().await;
-    let admin = database.client().await;
-    let (key, hash) = a_key();
-    let info = store.create_key(&a_new_key(&key)).await.unwrap();
-    let clock: Arc<ManualClock> = Arc::default();
-    let keys = Arc::new(CachedKeys::new(Arc::new(store.clone()), clock));
-    assert!(keys.find(&hash).await.unwrap().is_some());
-    // The feed has not been connected yet: nobody hears this.
-    store.revoke_key(info.id).await.unwrap();
-    assert_eq!(keys.find(&hash).await.unwrap().unwrap().revoked_at, None);
-
-    let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
-    store.follow_changes(Arc::clone(&keys), &tasks, stop.clone());
-    until(async || {
-        keys.find(&hash)
-            .await
-            .unwrap()
-            .unwrap()
-            .revoked_at
-            .is_some()
-    })
-    .await;
-    drop(admin);
-    stop.cancel();
-    tasks.close();
-    tasks.wait().await;
 }

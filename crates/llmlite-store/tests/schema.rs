@@ -5,17 +5,23 @@ use llmlite_core::ports::{StoreError, readiness::Dependency};
 use llmlite_store::{SchemaError, Store, StoreConfig, migrate, schema};
 use llmlite_testkit::postgres;
 
+const STEPS: [&str; 6] = [
+    "V1__people_and_keys",
+    "V2__ledger",
+    "V3__strict_keys",
+    "V4__limits",
+    "V5__leases",
+    "V6__alerts",
+];
+
 #[tokio::test]
 async fn a_second_migration_finds_nothing_to_do() {
     let database = postgres::empty().await;
     let first = migrate(database.url()).await.unwrap();
-    assert_eq!(
-        first.applied,
-        ["V1__people_and_keys", "V2__ledger", "V3__strict_keys"].map(str::to_owned)
-    );
+    assert_eq!(first.applied, STEPS);
     let second = migrate(database.url()).await.unwrap();
     assert!(second.applied.is_empty());
-    assert_eq!((first.version, second.version), (3, 3));
+    assert_eq!((first.version, second.version), (6, 6));
     assert_eq!(second.partitions, 0);
 }
 
@@ -28,7 +34,7 @@ async fn migrations_at_the_same_time_apply_each_step_once() {
         migrate(database.url())
     );
     let applied: usize = [a, b, c].map(|m| m.unwrap().applied.len()).iter().sum();
-    assert_eq!(applied, 3);
+    assert_eq!(applied, STEPS.len());
 }
 
 #[track_caller]
@@ -52,9 +58,9 @@ async fn an_older_database_is_refused_and_the_remedy_named() {
     store.check_schema().await.unwrap();
     store.check().await.unwrap();
 
-    let forget = "DELETE FROM refinery_schema_history WHERE version = 3";
+    let forget = "DELETE FROM refinery_schema_history WHERE version = 6";
     database.client().await.batch_execute(forget).await.unwrap();
-    says(store.check_schema().await, "at migration 2");
+    says(store.check_schema().await, "at migration 5");
 }
 
 #[tokio::test]
@@ -134,6 +140,6 @@ async fn partitions_are_made_ahead_and_take_over_what_the_default_holds() {
 
 #[test]
 fn the_fingerprint_is_that_of_these_migrations() {
-    assert_eq!(schema::known_version(), 3);
+    assert_eq!(schema::known_version(), 6);
     assert_ne!(schema::fingerprint(), 0);
 }

@@ -6,7 +6,7 @@ use std::{error::Error, fs, path::PathBuf, sync::Arc, time::Duration};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use llmlite_core::ports::StoreError;
 use llmlite_dev_postgres::{DataDir, Options, Server};
-use llmlite_store::{CachedKeys, Store, StoreConfig, migrate};
+use llmlite_store::{FeedHealth, Store, StoreConfig, migrate};
 use llmlite_testkit::{ManualClock, postgres};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use tempfile::TempDir;
@@ -178,9 +178,9 @@ async fn migrations_and_the_feed_are_secured_too() {
 
     let store = Store::connect(config).await.unwrap();
     assert_eq!(connections(&secure, true).await, 1);
-    let keys = CachedKeys::new(Arc::new(store.clone()), Arc::new(ManualClock::default()));
+    let health = FeedHealth::new(Arc::new(ManualClock::default()));
     let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
-    store.follow_changes(Arc::new(keys), &tasks, stop.clone());
+    store.follow_changes(Arc::new(health), Vec::new(), &tasks, stop.clone());
     until(async || connections(&secure, true).await == 2).await;
     assert_eq!(connections(&secure, false).await, 0);
     stop.cancel();

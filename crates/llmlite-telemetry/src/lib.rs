@@ -1,4 +1,4 @@
-//! Starts structured logs.
+//! Starts structured logs, and [`metrics`].
 //!
 //! One line an event, on standard error, so that standard output stays for what a command
 //! answers.
@@ -7,6 +7,8 @@
 use std::{fmt, io, str::FromStr};
 
 use tracing_subscriber::{EnvFilter, fmt::format::FmtSpan};
+
+pub mod metrics;
 
 /// Libraries that print whole requests at their lower levels. These come last, so no filter of an
 /// operator's can let a prompt into the log.

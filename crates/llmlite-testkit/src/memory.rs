@@ -1,6 +1,7 @@
 //! The database's traits over plain collections, with the same meaning.
 
 mod directory;
+mod limits;
 mod sums;
 
 use std::{
@@ -30,7 +31,8 @@ use llmlite_core::{
 
 use crate::ManualClock;
 
-/// A store in memory: `KeyStore`, `Ledger`, `Directory`, `Reports` and `Dependency`.
+/// A store in memory: `KeyStore`, `Ledger`, `Directory`, `LimitDirectory`, `Reports` and
+/// `Dependency`.
 ///
 /// It fails when it is told to ([`MemoryStore::fail_next`], [`MemoryStore::set_down`]), before it
 /// changes anything.
@@ -52,6 +54,7 @@ struct State {
     /// Grants without a row in the directory, that a test put there.
     grants: HashMap<KeyHash, KeyGrant>,
     usage: BTreeMap<EventId, UsageRecord>,
+    book: limits::Book,
 }
 
 impl MemoryStore {
@@ -129,29 +132,16 @@ impl fmt::Debug for MemoryStore {
 impl KeyStore for MemoryStore {
     async fn find(&self, hash: &KeyHash) -> Result<Option<KeyGrant>, StoreError> {
         self.lookups.fetch_add(1, Ordering::SeqCst);
-        let state = self.enter()?;
+        let mut state = self.enter()?;
         if let Some(grant) = state.grants.get(hash) {
             return Ok(Some(grant.clone()));
         }
+        state.inherit();
         Ok(state
             .hashes
             .get(hash)
             .and_then(|id| state.keys.iter().find(|key| key.id == *id))
-            .map(granted))
-    }
-}
-
-fn granted(key: &KeyInfo) -> KeyGrant {
-    KeyGrant {
-        key_id: key.id,
-        name: Arc::from(key.name.as_str()),
-        user_id: key.user.as_ref().map(|user| user.id),
-        team_id: key.team.as_ref().map(|team| team.id),
-        models: key.models.clone(),
-        expires_at: key.expires_at,
-        revoked_at: key.revoked_at,
-        strict: key.strict,
-        rules: Arc::default(),
+            .map(|key| state.granted(key)))
     }
 }
 

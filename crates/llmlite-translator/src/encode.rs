@@ -90,6 +90,9 @@ pub struct Options {
     /// Keep the model from thinking, as far as it can be, where the client says nothing about it:
     /// for answers that have no place for thoughts.
     pub thoughtless: bool,
+    /// An answer may be no longer than this, in tokens, thoughts included, whatever the client and
+    /// the model allow: where more could not be paid for.
+    pub most_output: Option<u32>,
 }
 
 /// Where the prompt cache is to end prefixes.
@@ -118,7 +121,12 @@ pub fn encode(
     settings::refuse_unsupported(request)?;
     let mut notes = Notes::default();
     settings::note_ignored(request, &mut notes);
+    let shortened = options.most_output.and_then(|most| model.shortened(most));
+    let model = shortened.as_ref().unwrap_or(model);
     let (mut body, mut known) = translated(request, model, options.thoughtless, &mut notes)?;
+    if shortened.is_some() && known.facts.max_tokens == model.max_output_tokens {
+        settings::note_shortened(request, &mut notes);
+    }
     let cache = cache::place(request, model, options.cache, &mut body, &mut notes);
     known.facts.cache = cache;
     known.reply.one_hour = cache == Some(CacheLife::OneHour);

@@ -31,6 +31,16 @@ pub struct Model {
     pub system_turns: bool,
 }
 
+impl Model {
+    /// The same model with answers of at most `most` tokens; `None` if its own are no longer.
+    pub(crate) fn shortened(&self, most: u32) -> Option<Self> {
+        (most < self.max_output_tokens).then(|| Self {
+            max_output_tokens: most,
+            ..self.clone()
+        })
+    }
+}
+
 /// Which sampling settings a model takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sampling {

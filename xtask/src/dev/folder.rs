@@ -59,6 +59,11 @@ impl Folder {
         self.path.join("postgres")
     }
 
+    /// Where the gateway keeps usage that the database does not have yet.
+    pub(crate) fn journal(&self) -> PathBuf {
+        self.path.join("journal")
+    }
+
     /// Lines for a shell that make the admin program work.
     pub(crate) fn environment_file(&self) -> PathBuf {
         self.path.join("env")

@@ -1,8 +1,9 @@
-//! `key create|list|show|set|revoke`.
+//! `key create|list|show|set|set-limits|revoke`.
 
 use llmlite_control::{
     dates,
     keys::{self, KeyOrder},
+    subjects::Who,
     views::{CreatedKeyView, KeyView, RevocationView},
 };
 use llmlite_core::{
@@ -12,15 +13,21 @@ use llmlite_core::{
 };
 use llmlite_store::Store;
 
-use super::{catalogue, or_dash, yes_or_no};
+use super::{catalogue, limits, or_dash, show, yes_or_no};
 use crate::{
     args::{self, KeyCommand, NewKeyArgs},
+    audit::Audit,
     failure::Failure,
     output::Output,
     table::{Align, Table, printable, record},
 };
 
-pub(super) async fn run(command: KeyCommand, store: &Store, output: Output) -> Result<(), Failure> {
+pub(super) async fn run(
+    command: KeyCommand,
+    store: &Store,
+    output: Output,
+    audit: &Audit,
+) -> Result<(), Failure> {
     let now = SystemClock.now();
     match command {
         KeyCommand::Create(args) => create(args, store, output).await,
@@ -29,14 +36,20 @@ pub(super) async fn run(command: KeyCommand, store: &Store, output: Output) -> R
             let keys: Vec<_> = keys.iter().map(|key| KeyView::at(now, key)).collect();
             output.answer(&keys, || table(&keys))
         }
-        KeyCommand::Show { id } => {
-            let key = KeyView::at(now, &keys::show(store, KeyId(id)).await?);
-            output.answer(&key, || record(&fields(&key)))
-        }
+        KeyCommand::Show { id } => show::run(Who::Key(KeyId(id)), store, output).await,
         KeyCommand::Set { id, strict } => {
             let key = keys::set_strict(store, KeyId(id), strict.is_on()).await?;
             let key = KeyView::at(now, &key);
             output.answer(&key, || record(&fields(&key)))
+        }
+        KeyCommand::SetLimits {
+            id,
+            expires,
+            limits: args,
+        } => {
+            let (who, dry_run) = (Who::Key(KeyId(id)), args.dry_run);
+            let order = args.order(expires);
+            limits::set(who, &order, dry_run, store, output, audit).await
         }
         KeyCommand::Revoke { id } => {
             let revocation = keys::revoke(store, KeyId(id)).await?;
@@ -113,7 +126,7 @@ fn table(keys: &[KeyView]) -> String {
     table.render()
 }
 
-fn fields(key: &KeyView) -> Vec<(&'static str, String)> {
+pub(super) fn fields(key: &KeyView) -> Vec<(&'static str, String)> {
     vec![
         ("id", key.id.to_string()),
         ("name", key.name.clone()),

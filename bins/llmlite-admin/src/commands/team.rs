@@ -1,10 +1,12 @@
-//! `team create|list`.
+//! `team create|list|show|set-limits`.
 
-use llmlite_control::{teams, views::TeamView};
-use llmlite_core::ports::directory::Directory;
+use llmlite_control::{subjects::Who, teams, views::TeamView};
+use llmlite_store::Store;
 
+use super::{limits, show};
 use crate::{
     args::TeamCommand,
+    audit::Audit,
     failure::Failure,
     output::Output,
     table::{Align, Table},
@@ -12,18 +14,24 @@ use crate::{
 
 pub(super) async fn run(
     command: TeamCommand,
-    directory: &dyn Directory,
+    store: &Store,
     output: Output,
+    audit: &Audit,
 ) -> Result<(), Failure> {
     match command {
         TeamCommand::Create { name } => {
-            let team = TeamView::from(&teams::create(directory, &name).await?);
+            let team = TeamView::from(&teams::create(store, &name).await?);
             output.answer(&team, || table(std::slice::from_ref(&team)))
         }
         TeamCommand::List => {
-            let teams = teams::list(directory).await?;
+            let teams = teams::list(store).await?;
             let teams: Vec<_> = teams.iter().map(TeamView::from).collect();
             output.answer(&teams, || table(&teams))
+        }
+        TeamCommand::Show { name } => show::run(Who::Team(&name), store, output).await,
+        TeamCommand::SetLimits { name, limits: args } => {
+            let (who, dry_run) = (Who::Team(&name), args.dry_run);
+            limits::set(who, &args.order(None), dry_run, store, output, audit).await
         }
     }
 }

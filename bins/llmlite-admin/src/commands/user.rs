@@ -1,11 +1,12 @@
-//! `user create|list`.
+//! `user create|list|show|set-limits`.
 
-use llmlite_control::{users, views::UserView};
-use llmlite_core::ports::directory::Directory;
+use llmlite_control::{subjects::Who, users, views::UserView};
+use llmlite_store::Store;
 
-use super::or_dash;
+use super::{limits, or_dash, show};
 use crate::{
     args::UserCommand,
+    audit::Audit,
     failure::Failure,
     output::Output,
     table::{Align, Table},
@@ -13,19 +14,28 @@ use crate::{
 
 pub(super) async fn run(
     command: UserCommand,
-    directory: &dyn Directory,
+    store: &Store,
     output: Output,
+    audit: &Audit,
 ) -> Result<(), Failure> {
     match command {
         UserCommand::Create { email, team } => {
-            let user = users::create(directory, &email, team.as_deref()).await?;
+            let user = users::create(store, &email, team.as_deref()).await?;
             let user = UserView::from(&user);
             output.answer(&user, || table(std::slice::from_ref(&user)))
         }
         UserCommand::List => {
-            let users = users::list(directory).await?;
+            let users = users::list(store).await?;
             let users: Vec<_> = users.iter().map(UserView::from).collect();
             output.answer(&users, || table(&users))
+        }
+        UserCommand::Show { email } => show::run(Who::User(&email), store, output).await,
+        UserCommand::SetLimits {
+            email,
+            limits: args,
+        } => {
+            let (who, dry_run) = (Who::User(&email), args.dry_run);
+            limits::set(who, &args.order(None), dry_run, store, output, audit).await
         }
     }
 }

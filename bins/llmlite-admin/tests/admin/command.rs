@@ -16,6 +16,7 @@ pub(crate) struct Shell {
 /// What a command said.
 pub(crate) struct Said {
     pub(crate) success: bool,
+    pub(crate) status: Option<i32>,
     pub(crate) stdout: String,
     pub(crate) stderr: String,
 }
@@ -113,6 +114,7 @@ fn said(child: Child) -> Said {
     let output = child.wait_with_output().unwrap();
     Said {
         success: output.status.success(),
+        status: output.status.code(),
         stdout: String::from_utf8(output.stdout).unwrap(),
         stderr: String::from_utf8(output.stderr).unwrap(),
     }

@@ -7,7 +7,9 @@
 )]
 
 mod command;
+mod database;
 mod directory;
+mod limits;
 mod models;
 mod refusals;
 mod schema;

@@ -190,6 +190,35 @@ async fn a_stream_says_what_the_whole_answer_says() {
 }
 
 #[tokio::test]
+async fn a_line_says_whose_request_it_was_and_when_it_began() {
+    let (sim, client) = sim(Script::default()).await;
+    let id = "0190f5a0-0000-7000-8000-000000000001";
+    let labelled = client.clone().with(
+        "x-amzn-bedrock-request-metadata",
+        r#"{"event_id":"0190f5a0-0000-7000-8000-000000000001"}"#,
+    );
+    stream(&labelled, "[bill:team-07/key-123] [[sim:long 20]]").await;
+    invoke(&labelled, "[bill:refused] [[sim:fault throttle]]").await;
+    invoke(&client, "hello").await;
+    let shown = client.control("GET", "bill", "").await.json();
+    let bill = sim.bill();
+    let facts: Vec<_> = bill
+        .iter()
+        .map(|l| (l.tag.as_deref(), l.event_id()))
+        .collect();
+    assert_eq!(facts, [(Some("team-07/key-123"), Some(id)), (None, None)]);
+    assert_eq!(shown[0]["tag"], "team-07/key-123");
+    assert_eq!(shown[0]["begun_at_ms"], bill[0].begun_at_ms);
+    let minted = |line: &llmlite_bedrock_sim::BillLine| {
+        u64::from_str_radix(&line.request_id.replace('-', "")[..12], 16).unwrap()
+    };
+    for line in &bill {
+        let after = line.begun_at_ms.checked_sub(minted(line));
+        assert!(after.is_some_and(|ms| ms < 60_000), "{line:?}");
+    }
+}
+
+#[tokio::test]
 async fn whoever_hangs_up_pays_for_the_whole_answer() {
     let (sim, client) = sim(Script::default()).await;
     let text = "[[sim:long 100]]";

@@ -53,6 +53,7 @@ impl Ledger {
             arguments: vec![
                 "--development".to_owned(),
                 "--region=eu-west-2".to_owned(),
+                format!("--journal={}", scratch.join("journal").display()),
                 format!("--bedrock-endpoint=http://{upstream}"),
             ],
             environment: vec![

@@ -27,8 +27,12 @@ pub trait LimitDirectory: Send + Sync {
         changes: &[LimitChange],
     ) -> Result<(), StoreError>;
 
-    /// Which models the subject may call. A key may call those that its user and its team may call
-    /// too. [`StoreError::Missing`] when there is no such subject.
+    /// Which models the subject itself may call, whatever those above it may.
+    /// [`StoreError::Missing`] when there is no such subject.
+    async fn models(&self, subject: Subject) -> Result<ModelScope, StoreError>;
+
+    /// Sets which models the subject may call. A key may call those that its user, its team and the
+    /// organisation may call too. [`StoreError::Missing`] when there is no such subject.
     async fn set_models(&self, subject: Subject, models: &ModelScope) -> Result<(), StoreError>;
 
     /// Until when a key works; None for ever. [`StoreError::Missing`] when there is no such key.

@@ -2,6 +2,9 @@ use llmlite_core::ports::backend::BackendErrorKind as Kind;
 
 use super::*;
 
+mod limits;
+mod page;
+
 #[track_caller]
 fn check(failure: &Failure, status: u16, kind: &str, code: &str, words: &str) {
     let answer = failure.explained();
@@ -9,6 +12,10 @@ fn check(failure: &Failure, status: u16, kind: &str, code: &str, words: &str) {
     assert_eq!(answer.kind, kind);
     assert_eq!(answer.code, Some(code));
     assert!(answer.message.contains(words), "{}", answer.message);
+}
+
+fn denied(denial: Denial) -> Failure {
+    Failure::denied(denial, &Arc::default(), None)
 }
 
 fn backend(kind: Kind) -> Failure {
@@ -28,9 +35,9 @@ fn each_failure_has_its_status_and_code() {
     check(&CredentialError::Malformed.into(), 401, invalid, "invalid_api_key", "cannot be read");
     check(&CredentialError::Ambiguous.into(), 400, invalid, "ambiguous_api_key", "two different");
     check(&Failure::UnknownKey,               401, invalid, "invalid_api_key", "unknown, revoked or expired");
-    check(&Denial::KeyRevoked.into(),         401, invalid, "invalid_api_key", "unknown, revoked or expired");
-    check(&Denial::KeyExpired.into(),         401, invalid, "invalid_api_key", "unknown, revoked or expired");
-    check(&Denial::LedgerFull.into(),         503, server,  "temporarily_unavailable", "database");
+    check(&denied(Denial::KeyRevoked),         401, invalid, "invalid_api_key", "unknown, revoked or expired");
+    check(&denied(Denial::KeyExpired),         401, invalid, "invalid_api_key", "unknown, revoked or expired");
+    check(&denied(Denial::LedgerFull),         503, server,  "temporarily_unavailable", "database");
     check(&Failure::NoSuchRoute,              404, invalid, "not_found", "/v1");
     check(&Failure::WrongMethod { allowed: Method::POST }, 405, invalid, "method_not_allowed", "POST");
     check(&Failure::MediaType,                415, invalid, "unsupported_media_type", "application/json");
@@ -73,6 +80,7 @@ fn an_answer_carries_the_request_id_and_what_a_client_should_do() {
     let id = RequestId::new();
     let response = backend(Kind::Throttled).answer(Dialect::Chat, &id);
     assert_eq!(response.headers()["retry-after"], "2");
+    assert_eq!(response.headers()["retry-after-ms"], "2000");
     let response = Failure::UnknownKey.answer(Dialect::Chat, &id);
     assert_eq!(response.headers()["www-authenticate"], "Bearer");
     assert_eq!(response.headers()["x-should-retry"], "false");
@@ -96,7 +104,7 @@ fn what_may_have_been_paid_for_is_not_to_be_tried_again_by_itself() {
     assert!(!should_retry(backend(Kind::Timeout)));
     assert!(!should_retry(backend(Kind::BrokenStream)));
     assert!(!should_retry(backend(Kind::QuotaExceeded)));
-    assert!(!should_retry(Denial::KeyRevoked.into()));
+    assert!(!should_retry(denied(Denial::KeyRevoked)));
 }
 
 #[test]

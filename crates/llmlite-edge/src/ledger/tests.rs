@@ -3,10 +3,13 @@ use std::{collections::VecDeque, sync::Mutex};
 use async_trait::async_trait;
 use llmlite_core::{
     catalogue::Residency,
-    ids::{EventId, KeyId},
+    ids::KeyId,
     money::Nanodollars,
+    ports::clock::SystemClock,
     usage::{Ending, Tokens},
 };
+use llmlite_policy::{Errand, Messenger, Settings};
+use llmlite_testkit::{MemoryJournal, Note};
 
 use super::*;
 
@@ -22,7 +25,8 @@ struct Book {
 
 #[async_trait]
 impl Ledger for Book {
-    async fn flush(&self, batch: &[UsageRecord]) -> Result<u64, StoreError> {
+    async fn flush(&self, instance: InstanceId, batch: &[UsageRecord]) -> Result<u64, StoreError> {
+        assert_eq!(instance, InstanceId(7));
         if self.frozen {
             pending::<()>().await;
         }
@@ -39,6 +43,45 @@ impl Ledger for Book {
             .extend(batch.iter().map(|r| r.event_id));
         Ok(batch.len() as u64)
     }
+}
+
+/// Nobody carries anything here.
+struct Nobody;
+
+impl Messenger for Nobody {
+    fn carry(&self, _: Errand) {}
+}
+
+/// A queue with this journal and so much room without it, and its writer.
+fn kept(
+    journal: Option<Arc<MemoryJournal>>,
+    when_full: JournalFull,
+    room: usize,
+    book: &Arc<Book>,
+) -> (Arc<UsageQueue>, UsageWriter) {
+    let keeping = Keeping {
+        journal: journal.map(|journal| journal as _),
+        when_full,
+        room,
+        measures: Arc::new(Measures::of_this_process()),
+    };
+    let (queue, writer) = super::queue(keeping, Arc::clone(book) as _, InstanceId(7));
+    (Arc::new(queue), writer)
+}
+
+fn queue(room: usize, book: Arc<Book>) -> (Arc<UsageQueue>, UsageWriter) {
+    kept(None, JournalFull::Continue, room, &book)
+}
+
+fn start(writer: UsageWriter, queue: &Arc<UsageQueue>) -> Running {
+    let engine = PolicyEngine::new(
+        Settings::default(),
+        Arc::clone(queue) as _,
+        Arc::new(Nobody),
+        Arc::new(SystemClock),
+        "eu-west-2".into(),
+    );
+    writer.start(Arc::new(engine))
 }
 
 fn record() -> UsageRecord {
@@ -74,9 +117,9 @@ fn keep(queue: &UsageQueue, count: usize) -> Vec<EventId> {
 #[tokio::test(start_paused = true)]
 async fn every_record_is_written_once_in_batches() {
     let book = Arc::new(Book::default());
-    let (queue, writer) = queue(10_000, Arc::clone(&book) as _);
+    let (queue, writer) = queue(10_000, Arc::clone(&book));
     let ids = keep(&queue, 1_234);
-    let running = writer.start();
+    let running = start(writer, &queue);
     assert_eq!(running.finish(Duration::from_secs(1)).await, 0);
     assert_eq!(*book.rows.lock().unwrap(), ids);
     assert_eq!(*book.batches.lock().unwrap(), [500, 500, 234]);
@@ -91,9 +134,12 @@ async fn a_batch_is_sent_until_the_database_has_it() {
         .lock()
         .unwrap()
         .extend([away(), no_grant, away()]);
-    let (queue, writer) = queue(10, Arc::clone(&book) as _);
+    let (queue, writer) = queue(10, Arc::clone(&book));
     let ids = keep(&queue, 3);
-    assert_eq!(writer.start().finish(Duration::from_secs(60)).await, 0);
+    assert_eq!(
+        start(writer, &queue).finish(Duration::from_secs(60)).await,
+        0
+    );
     assert_eq!(*book.rows.lock().unwrap(), ids);
 }
 
@@ -105,9 +151,12 @@ async fn what_cannot_be_written_in_time_is_counted() {
         .lock()
         .unwrap()
         .extend(std::iter::repeat_with(away).take(100));
-    let (queue, writer) = queue(10, Arc::clone(&book) as _);
+    let (queue, writer) = queue(10, Arc::clone(&book));
     keep(&queue, 7);
-    assert_eq!(writer.start().finish(Duration::from_secs(5)).await, 7);
+    assert_eq!(
+        start(writer, &queue).finish(Duration::from_secs(5)).await,
+        7
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -117,23 +166,29 @@ async fn a_poison_row_does_not_keep_the_others_out() {
         poison: Some(poison.event_id),
         ..Book::default()
     });
-    let (queue, writer) = queue(10, Arc::clone(&book) as _);
+    let (queue, writer) = queue(10, Arc::clone(&book));
     let mut ids = keep(&queue, 2);
     queue.keep(poison);
     ids.extend(keep(&queue, 2));
-    assert_eq!(writer.start().finish(Duration::from_secs(5)).await, 1);
+    assert_eq!(
+        start(writer, &queue).finish(Duration::from_secs(5)).await,
+        1
+    );
     assert_eq!(*book.rows.lock().unwrap(), ids);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_full_queue_says_so_until_rows_are_written() {
     let book = Arc::new(Book::default());
-    let (queue, writer) = queue(2, Arc::clone(&book) as _);
+    let (queue, writer) = queue(2, Arc::clone(&book));
     keep(&queue, 1);
     assert!(queue.has_room());
     keep(&queue, 1);
     assert!(!queue.has_room());
-    assert_eq!(writer.start().finish(Duration::from_secs(1)).await, 0);
+    assert_eq!(
+        start(writer, &queue).finish(Duration::from_secs(1)).await,
+        0
+    );
     assert!(queue.has_room());
 }
 
@@ -143,9 +198,75 @@ async fn a_frozen_database_does_not_hold_the_end_up() {
         frozen: true,
         ..Book::default()
     });
-    let (queue, writer) = queue(10_000, Arc::clone(&book) as _);
+    let (queue, writer) = queue(10_000, Arc::clone(&book));
     keep(&queue, 1_234);
     let started = Instant::now();
-    assert_eq!(writer.start().finish(Duration::from_secs(5)).await, 1_234);
+    assert_eq!(
+        start(writer, &queue).finish(Duration::from_secs(5)).await,
+        1_234
+    );
     assert_eq!(started.elapsed(), Duration::from_secs(5));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_journal_forgets_what_the_ledger_has_and_nothing_else() {
+    let (book, journal) = (
+        Arc::new(Book::default()),
+        Arc::new(MemoryJournal::default()),
+    );
+    let away = StoreError::Unavailable("away".into());
+    book.answers.lock().unwrap().push_back(away);
+    let (queue, writer) = kept(Some(Arc::clone(&journal)), JournalFull::Continue, 0, &book);
+    let record = record();
+    let id = record.event_id;
+    assert!(queue.begin(&record));
+    queue.keep(record);
+    assert_eq!(journal.notes(), [Note::Begun(id), Note::Settled(id)]);
+    assert_eq!(
+        start(writer, &queue).finish(Duration::from_secs(9)).await,
+        0
+    );
+    assert_eq!(journal.notes().last(), Some(&Note::Flushed(id)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_there_was_no_time_for_stays_in_the_journal() {
+    let book = Arc::new(Book {
+        frozen: true,
+        ..Book::default()
+    });
+    let journal = Arc::new(MemoryJournal::default());
+    let (queue, writer) = kept(Some(Arc::clone(&journal)), JournalFull::Continue, 0, &book);
+    let ids = keep(&queue, 1);
+    assert_eq!(
+        start(writer, &queue).finish(Duration::from_secs(1)).await,
+        1
+    );
+    assert_eq!(journal.notes(), [Note::Settled(ids[0])]);
+}
+
+#[test]
+#[rustfmt::skip]
+fn while_the_journal_is_full_memory_takes_over_or_requests_are_refused() {
+    use JournalFull::{Continue, Shed};
+    let check = |when_full, room, waiting, full, want: bool| {
+        let (book, journal) = (Arc::new(Book::default()), Arc::new(MemoryJournal::default()));
+        let (queue, _writer) = kept(Some(Arc::clone(&journal)), when_full, room, &book);
+        keep(&queue, waiting);
+        journal.set_full(full);
+        let admits = || queue.has_room() && queue.begin(&record());
+        // The first request may be the one that finds out.
+        assert_eq!(admits(), want, "{when_full:?} {room} {waiting} {full}");
+        assert_eq!(admits(), want, "{when_full:?} {room} {waiting} {full}");
+        journal.set_full(false);
+        assert!(queue.begin(&record()), "it is tried again");
+        assert!(queue.has_room());
+    };
+    //    when full  room waiting  full   admits
+    check(Continue,  2,   0,       false, true);
+    check(Continue,  2,   9,       false, true);
+    check(Continue,  2,   1,       true,  true);
+    check(Continue,  2,   2,       true,  false);
+    check(Shed,      2,   9,       false, true);
+    check(Shed,      2,   0,       true,  false);
 }

@@ -41,7 +41,9 @@ async fn a_whole_answer_is_translated_and_billed() {
         ended,
         Ended {
             cut: 0,
-            unwritten: 0
+            unwritten: 0,
+            returned: true,
+            fenced: false,
         }
     );
     assert_eq!(usage.len(), 1);
@@ -102,7 +104,9 @@ async fn a_client_that_leaves_is_billed_for_the_whole_answer() {
         ended,
         Ended {
             cut: 0,
-            unwritten: 0
+            unwritten: 0,
+            returned: true,
+            fenced: false,
         }
     );
     assert_eq!(usage.len(), 1);

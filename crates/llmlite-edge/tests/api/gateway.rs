@@ -8,9 +8,11 @@ use llmlite_core::{
     ports::clock::SystemClock,
     usage::UsageRecord,
 };
-use llmlite_edge::{Config, Ended, Ports, serve};
+use llmlite_edge::{Api, Config, Ended, Ports, ServedModels};
 use llmlite_http::Stop;
-use llmlite_testkit::{MemoryStore, ScriptedBackend, Step, Turn, build};
+use llmlite_testkit::{
+    MemoryAlerts, MemoryJournal, MemoryQuota, MemoryStore, ScriptedBackend, Step, Turn, build,
+};
 use serde_json::{Value, json};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -26,6 +28,9 @@ pub(crate) struct Gateway {
     pub(crate) address: std::net::SocketAddr,
     pub(crate) key: String,
     pub(crate) store: Arc<MemoryStore>,
+    pub(crate) quota: Arc<MemoryQuota>,
+    pub(crate) journal: Arc<MemoryJournal>,
+    pub(crate) models: ServedModels,
     pub(crate) backend: Arc<ScriptedBackend>,
     pub(crate) stop: Stop,
     pub(crate) task: JoinHandle<Ended>,
@@ -52,12 +57,19 @@ pub(crate) async fn start_with(
         model.routes.remove(&Residency::InRegion);
     }
     let catalogue = ServedCatalogue::new(&catalogue, &ResidencyPolicy::default(), "eu-west-2");
+    let quota = Arc::new(MemoryQuota::new(clock.clone(), store.clone()));
+    let journal = Arc::new(MemoryJournal::default());
+    let models = ServedModels::new(catalogue.unwrap());
     let ports = Ports {
         keys: store.clone(),
         pepper: build::pepper(),
-        catalogue: Arc::new(catalogue.unwrap()),
+        catalogue: models.clone(),
         backend: backend.clone(),
-        ledger: store.clone(),
+        quota: quota.clone(),
+        instance: quota.instance(),
+        alerts: Arc::new(MemoryAlerts::default()),
+        ledger: quota.clone(),
+        journal: Some(journal.clone()),
         dependencies: vec![store.clone()],
         clock,
     };
@@ -66,11 +78,15 @@ pub(crate) async fn start_with(
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let stop = Stop::new();
-    let task = TaskTracker::new().spawn(serve(settings, ports, listener, stop.clone()));
+    let api = Api::new(settings, ports, stop.clone());
+    let task = TaskTracker::new().spawn(api.serve(listener));
     Gateway {
         address,
         key: key.reveal().to_owned(),
         store,
+        quota,
+        journal,
+        models,
         backend,
         stop,
         task,

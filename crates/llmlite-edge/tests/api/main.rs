@@ -8,4 +8,6 @@
 
 mod answers;
 mod gateway;
+mod limits;
+mod refusals;
 mod treatment;

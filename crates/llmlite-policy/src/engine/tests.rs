@@ -8,25 +8,64 @@ use std::{
 
 use llmlite_core::{
     catalogue::{Catalogue, Lookup, ResidencyPolicy, ServedCatalogue},
+    ids::{KeyId, TeamId, UserId},
     keys::ModelScope,
     money::Nanodollars,
+    usage::Ending,
 };
 
 use super::*;
 
+mod limits;
+
 #[derive(Default)]
 struct Kept {
     records: Mutex<Vec<UsageRecord>>,
+    begun: Mutex<Vec<UsageRecord>>,
+    withdrawn: Mutex<Vec<EventId>>,
     full: AtomicBool,
+    refuses: AtomicBool,
 }
 
 impl UsageSink for Kept {
+    fn begin(&self, record: &UsageRecord) -> bool {
+        self.begun.lock().unwrap().push(record.clone());
+        !self.refuses.load(Ordering::Relaxed)
+    }
+
+    fn withdraw(&self, event: EventId) {
+        self.withdrawn.lock().unwrap().push(event);
+    }
+
     fn keep(&self, record: UsageRecord) {
         self.records.lock().unwrap().push(record);
     }
 
     fn has_room(&self) -> bool {
         !self.full.load(Ordering::Relaxed)
+    }
+}
+
+/// Notes its errands.
+#[derive(Default)]
+struct Pad(Mutex<Vec<Errand>>);
+
+impl Messenger for Pad {
+    fn carry(&self, errand: Errand) {
+        self.0.lock().unwrap().push(errand);
+    }
+}
+
+impl Pad {
+    /// The call that is to be made now.
+    #[track_caller]
+    fn call(&self) -> Arc<Call> {
+        let errands = std::mem::take(&mut *self.0.lock().unwrap());
+        let mut calls = errands.into_iter().filter_map(|errand| match errand {
+            Errand::Ask(call) => Some(call),
+            Errand::Announce(_) | Errand::Hurry => None,
+        });
+        calls.next().expect("a call is to be made")
     }
 }
 
@@ -77,8 +116,10 @@ fn wish() -> Wish {
         request_id: "req_1".into(),
         model: model(),
         streamed: true,
+        may_be_clamped: true,
         facts: estimate::Facts {
             body_bytes: 1_000,
+            bytes_per_token: estimate::Floor::Two,
             images: 0,
             pdfs: 0,
             tools: false,
@@ -90,10 +131,29 @@ fn wish() -> Wish {
     }
 }
 
-fn engine() -> (PolicyEngine, Arc<Kept>) {
-    let kept = Arc::new(Kept::default());
-    let engine = PolicyEngine::new(Arc::clone(&kept) as _, Arc::new(Noon), "eu-west-2".into());
+fn engine() -> (Arc<PolicyEngine>, Arc<Kept>) {
+    let (engine, kept, _) = engine_with(Arc::new(Noon));
     (engine, kept)
+}
+
+fn engine_with(clock: Arc<dyn Clock>) -> (Arc<PolicyEngine>, Arc<Kept>, Arc<Pad>) {
+    let (kept, pad) = (Arc::new(Kept::default()), Arc::new(Pad::default()));
+    let engine = PolicyEngine::new(
+        Settings::default(),
+        Arc::clone(&kept) as _,
+        Arc::clone(&pad) as _,
+        clock,
+        "eu-west-2".into(),
+    );
+    (Arc::new(engine), kept, pad)
+}
+
+/// Admits what nothing has to be asked for.
+fn admit(engine: &Arc<PolicyEngine>, grant: &KeyGrant, wish: Wish) -> Result<Admission, Denial> {
+    match engine.admit(grant, wish)? {
+        Entry::Admitted(admission) => Ok(admission),
+        Entry::Waits(waiting) => panic!("{waiting:?}"),
+    }
 }
 
 fn outcome(used: Use) -> Outcome {
@@ -111,7 +171,7 @@ fn admits(change: impl FnOnce(&mut KeyGrant), want: Result<(), Denial>) {
     let mut grant = grant();
     change(&mut grant);
     let (engine, kept) = engine();
-    let got = engine.admit(&grant, wish()).map(|admission| {
+    let got = admit(&engine, &grant, wish()).map(|admission| {
         engine.settle(admission, outcome(Use::NotSent));
     });
     assert_eq!(got, want);
@@ -135,7 +195,7 @@ fn nothing_is_admitted_while_usage_cannot_be_kept() {
     let (engine, kept) = engine();
     kept.full.store(true, Ordering::Relaxed);
     assert_eq!(
-        engine.admit(&grant(), wish()).unwrap_err(),
+        admit(&engine, &grant(), wish()).unwrap_err(),
         Denial::LedgerFull
     );
 }
@@ -143,7 +203,7 @@ fn nothing_is_admitted_while_usage_cannot_be_kept() {
 #[track_caller]
 fn settles(used: Use, want: Option<(u64, u64, i64, bool)>) {
     let (engine, kept) = engine();
-    let admission = engine.admit(&grant(), wish()).unwrap();
+    let admission = admit(&engine, &grant(), wish()).unwrap();
     engine.settle(admission, outcome(used));
     let got = kept
         .records
@@ -176,7 +236,7 @@ fn an_answer_that_broke_off_is_charged_to_its_limit_if_the_model_may_have_though
         let (engine, kept) = engine();
         let mut wish = wish();
         wish.facts.thinks = thinks;
-        let admission = engine.admit(&grant(), wish).unwrap();
+        let admission = admit(&engine, &grant(), wish).unwrap();
         engine.settle(admission, outcome(used));
         assert_eq!(kept.records.lock().unwrap()[0].tokens.output, want, "{thinks} {used:?}");
     };
@@ -193,7 +253,7 @@ fn input_that_may_have_been_written_to_the_cache_is_charged_as_such() {
     let (engine, kept) = engine();
     let mut wish = wish();
     wish.facts.cache = Some(estimate::CacheLife::OneHour);
-    let admission = engine.admit(&grant(), wish).unwrap();
+    let admission = admit(&engine, &grant(), wish).unwrap();
     engine.settle(admission, outcome(Use::Abandoned { counted: None }));
     let records = kept.records.lock().unwrap();
     let record = records.first().unwrap();
@@ -205,7 +265,7 @@ fn input_that_may_have_been_written_to_the_cache_is_charged_as_such() {
 #[test]
 fn a_record_says_who_where_and_when() {
     let (engine, kept) = engine();
-    let admission = engine.admit(&grant(), wish()).unwrap();
+    let admission = admit(&engine, &grant(), wish()).unwrap();
     let event_id = admission.event_id();
     engine.settle(admission, outcome(Use::Refused));
     let records = kept.records.lock().unwrap();

@@ -190,7 +190,8 @@ impl Limiter {
             let ask = wanted.map_or(0, |wanted| wanted.sum - here).max(0);
             let renews = self.renew_due && rate.renews(now, live);
             let corrects = self.scan_due && rate.has_corrections(now);
-            if ask > 0 || renews || corrects {
+            let look_up = self.scan_due && rate.outdated;
+            if ask > 0 || renews || corrects || look_up {
                 let (refunds, extra) = rate.corrections(now);
                 let least = wanted.map_or(0, |wanted| wanted.least - here);
                 let ahead = if ask > 0 || renews {

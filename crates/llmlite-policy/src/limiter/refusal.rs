@@ -66,7 +66,7 @@ pub enum Frees {
 }
 
 impl Refusal {
-    pub(super) fn draining() -> Self {
+    pub(crate) fn draining() -> Self {
         Self {
             reason: Reason::Draining,
             limit: None,
@@ -74,7 +74,7 @@ impl Refusal {
         }
     }
 
-    pub(super) fn away() -> Self {
+    pub(crate) fn away() -> Self {
         Self {
             reason: Reason::StoreAway,
             limit: None,

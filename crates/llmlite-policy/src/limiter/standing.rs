@@ -5,7 +5,8 @@ use llmlite_core::{
     limits::{Ceiling, Limit, Measure},
 };
 
-use super::{Frees, Limiter};
+use super::{Command, Frees, Limiter, is_free};
+use crate::{permits::Permit, ring::Rate};
 
 /// How a limit stands, as far as this instance knows: for headers, for the key's holder, and to
 /// explain. In the units of the measure: nanodollars, requests or tokens.
@@ -29,11 +30,62 @@ pub struct Standing {
 
 impl Limiter {
     /// How these limits stand.
-    pub fn standings(&mut self, now: Duration, rules: &[Limit]) -> Vec<Standing> {
+    pub fn standings<'a>(
+        &mut self,
+        now: Duration,
+        rules: impl IntoIterator<Item = &'a Limit>,
+    ) -> Vec<Standing> {
         rules
-            .iter()
+            .into_iter()
             .map(|limit| self.standing(now, limit))
             .collect()
+    }
+
+    /// Has the store told how these limits stand, for somebody who only wants to know.
+    pub fn look_up<'a>(
+        &mut self,
+        now: Duration,
+        rules: impl IntoIterator<Item = &'a Limit>,
+    ) -> Vec<Command> {
+        for limit in rules.into_iter().filter(|limit| !is_free(limit)) {
+            match limit.measure {
+                Measure::Budget(_) => {
+                    if let Some((_, account)) = self.open(now, limit) {
+                        account.outdated = true;
+                    }
+                }
+                Measure::RequestsPerMinute | Measure::TokensPerMinute => {
+                    let rate = self.rates.entry(limit.id);
+                    rate.or_insert_with(|| Rate::new(now)).outdated = true;
+                }
+                Measure::ParallelRequests => {
+                    let permit = self.permits.entry(limit.id);
+                    permit.or_insert_with(|| Permit::new(now)).outdated = true;
+                }
+            }
+        }
+        self.scan_due = true;
+        self.compose(now).map(Command::Ask).into_iter().collect()
+    }
+
+    /// Whether the store has told of each of these limits, and no longer ago than `age`.
+    pub fn are_known<'a>(
+        &mut self,
+        now: Duration,
+        rules: impl IntoIterator<Item = &'a Limit>,
+        age: Duration,
+    ) -> bool {
+        let mut rules = rules.into_iter().filter(|limit| !is_free(limit));
+        rules.all(|limit| {
+            let standing = self.standing(now, limit);
+            match limit.measure {
+                Measure::ParallelRequests => self
+                    .permits
+                    .get(&limit.id)
+                    .is_some_and(|permit| permit.told.is_some() && !permit.outdated),
+                _ => standing.age.is_some_and(|known| known <= age),
+            }
+        })
     }
 
     fn standing(&mut self, now: Duration, limit: &Limit) -> Standing {

@@ -35,6 +35,11 @@ impl Waiter {
 }
 
 impl Limiter {
+    /// Nobody waits for this verdict any more.
+    pub fn gave_up(&mut self, waiter: WaiterId) {
+        self.waiters.retain(|other| other.id != waiter);
+    }
+
     pub(super) fn wait(&mut self, now: Duration, wish: Wish) -> WaiterId {
         self.last_waiter += 1;
         let id = WaiterId(self.last_waiter);

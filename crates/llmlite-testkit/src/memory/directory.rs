@@ -112,7 +112,7 @@ impl Directory for MemoryStore {
 }
 
 impl State {
-    fn key_of(&mut self, id: KeyId) -> Result<&mut KeyInfo, StoreError> {
+    pub(super) fn key_of(&mut self, id: KeyId) -> Result<&mut KeyInfo, StoreError> {
         let found = self.keys.iter_mut().find(|key| key.id == id);
         found.ok_or_else(|| StoreError::Missing {
             what: format!("key {id}"),

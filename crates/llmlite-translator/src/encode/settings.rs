@@ -149,6 +149,19 @@ pub(super) fn length(
     })
 }
 
+/// Tells that the answer may be no longer than the operator allows, where no field of the client's
+/// was lowered for it.
+pub(super) fn note_shortened(request: &ChatRequest<'_>, notes: &mut Notes) {
+    let named = [
+        request.max_completion_tokens,
+        request.max_tokens,
+        request.max_output_tokens,
+    ];
+    if named.iter().all(Option::is_none) {
+        notes.adjust("max_tokens");
+    }
+}
+
 /// The sampling settings that the model takes.
 #[derive(Debug, Default)]
 pub(super) struct Sampled {

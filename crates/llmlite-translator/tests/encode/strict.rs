@@ -22,6 +22,7 @@ const STRICT: Options = Options {
     strict: true,
     cache: llmlite_translator::CachePoints::Automatic,
     thoughtless: false,
+    most_output: None,
 };
 
 /// Every field that a request may have, with a value.

@@ -326,3 +326,33 @@ fn where_thoughts_have_no_place_the_model_is_kept_from_them_without_a_word() {
     check(&models::thinker(),  "",                              "/output_config/effort", json!("low"));
     check(&models::adaptive(), r#","reasoning_effort":"high""#, "/output_config/effort", json!("high"));
 }
+
+#[test]
+#[rustfmt::skip]
+fn an_answer_that_may_only_be_so_long_leaves_room_for_thoughts_or_does_without() {
+    let check = |model: &Model, fields: &str, most: u32, length: u32, budget: Value, adjusted: &[&str]| {
+        let body = request(HI, fields);
+        let request = ChatRequest::parse(body.as_bytes()).expect("it can be read");
+        let options = |strict| Options { strict, most_output: Some(most), ..Options::default() };
+        let encoded = encode(&request, model, options(false)).expect("it can be had");
+        let body: Value = serde_json::from_slice(&encoded.body).expect("the body is JSON");
+        assert_eq!(body["max_tokens"], json!(length), "{fields} {most}");
+        assert_eq!(encoded.facts.max_tokens, length, "{fields} {most}");
+        let thinking = body.pointer("/thinking/budget_tokens").unwrap_or(&Value::Null);
+        assert_eq!(thinking, &budget, "{fields} {most}");
+        assert_eq!(encoded.adjusted, adjusted, "{fields} {most}");
+        let strict = encode(&request, model, options(true));
+        assert_eq!(strict.is_err(), length == most || !encoded.ignored.is_empty(), "{fields} {most}");
+    };
+    let (plain, budget) = (models::plain(), models::budget());
+    //    model    fields                                                             most    length budget        adjusted
+    check(&plain,  r#","max_tokens":500"#,                                            300,    300,   Value::Null,  &["max_tokens"]);
+    check(&plain,  r#","max_completion_tokens":500"#,                                 300,    300,   Value::Null,  &["max_completion_tokens"]);
+    check(&plain,  r#","max_tokens":200"#,                                            300,    200,   Value::Null,  &[]);
+    check(&plain,  "",                                                                300,    300,   Value::Null,  &["max_tokens"]);
+    check(&budget, r#","thinking":{"type":"enabled","budget_tokens":3000},"max_tokens":5000"#, 4_000, 4_000, json!(3_000), &["max_tokens"]);
+    check(&budget, r#","thinking":{"type":"enabled","budget_tokens":3000},"max_tokens":5000"#, 2_000, 2_000, json!(1_500), &["max_tokens", "thinking"]);
+    // There is no room for even the smallest thought.
+    check(&budget, r#","thinking":{"type":"enabled","budget_tokens":3000},"max_tokens":5000"#, 1_024, 1_024, Value::Null,  &["max_tokens"]);
+    check(&budget, r#","reasoning_effort":"high""#,                                   2_000,  2_000, json!(1_500), &["reasoning_effort", "max_tokens"]);
+}

@@ -177,3 +177,27 @@ fn what_stands_is_told_without_asking() {
     assert_eq!(left, [Some(50), Some(8), Some(2)]);
     assert_eq!(used, [20, 2, 1]);
 }
+
+#[test]
+fn a_look_tells_how_limits_stand_and_takes_nothing() {
+    let rules = [budget(100), rpm(10), tpm(50), parallel(3)];
+    let mut desk = Desk::new(&rules);
+    let forever = Duration::MAX;
+    assert!(!desk.limiter.are_known(desk.now, &rules, forever));
+    let commands = desk.limiter.look_up(desk.now, &rules);
+    desk.obey(commands);
+    assert!(desk.limiter.are_known(desk.now, &rules, forever));
+    let standings = desk.limiter.standings(desk.now, &rules);
+    let left: Vec<_> = standings.iter().map(|standing| standing.left).collect();
+    assert_eq!(left, [Some(100), Some(10), Some(50), Some(3)]);
+    assert_eq!(desk.money().granted, 0, "nothing was leased");
+    assert_eq!((desk.used(RPM), desk.used(TPM)), (0, 0));
+
+    desk.now += millis(5_000);
+    assert!(!desk.limiter.are_known(desk.now, &rules, millis(2_500)));
+    let unlimited = Limit {
+        ceiling: Ceiling::Unlimited,
+        ..budget(0)
+    };
+    assert!(desk.limiter.are_known(desk.now, &[unlimited], millis(1)));
+}

@@ -1,0 +1,162 @@
+//! Limits, as those meet them who are bound by them.
+
+#![cfg(test)]
+
+use hyper::StatusCode;
+use llmlite_e2e::{Stack, eventually};
+use serde_json::json;
+
+/// Sets a limit of the key, past our own programs.
+async fn limit(stack: &Stack, columns: &str, values: &str) {
+    let id = stack.key_id;
+    let statement = format!(
+        "INSERT INTO limits (subject_kind, subject_id, {columns}) VALUES ('key', {id}, {values})"
+    );
+    stack.ledger.run(&statement).await;
+}
+
+/// Waits until the gateway knows a limit of the key.
+async fn known(stack: &Stack) {
+    eventually("the gateway knows the limit", async || {
+        let report = stack.client.get("/v1/usage/me").await.json();
+        let limits = report["limits"].as_array()?;
+        (!limits.is_empty()).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_budget_that_is_used_up_refuses_and_bedrock_is_not_asked() {
+    let stack = Stack::start().await;
+    // A tenth of a dollar, and requests that can cost three cents each.
+    limit(
+        &stack,
+        "measure, period, ceiling",
+        "'budget', 'month', 100000000",
+    )
+    .await;
+    known(&stack).await;
+    let mut body = Stack::ask("hello");
+    body["max_tokens"] = json!(2_000);
+    let mut admitted = 0;
+    let refused = loop {
+        let answer = stack.client.chat(&body).await;
+        if answer.status != StatusCode::OK {
+            break answer;
+        }
+        admitted += 1;
+        assert!(admitted < 10_000, "the budget never runs out");
+    };
+    assert_eq!(
+        refused.status,
+        StatusCode::PAYMENT_REQUIRED,
+        "{}",
+        refused.json()
+    );
+    assert_eq!(refused.json()["error"]["code"], "insufficient_quota");
+    assert_eq!(stack.sim.requests().len(), admitted);
+
+    let again = stack.client.chat(&body).await;
+    assert_eq!(again.status, StatusCode::PAYMENT_REQUIRED);
+    assert_eq!(
+        stack.sim.requests().len(),
+        admitted,
+        "Bedrock was not asked"
+    );
+    let settled = eventually("everything is settled", async || {
+        let accounts = stack.ledger.objects(
+            "SELECT json_build_object('settled', settled, 'rows', (SELECT count(*) FROM usage_event), \
+             'cost', (SELECT sum(cost_nanodollars) FROM usage_event))::text FROM budget_accounts",
+        ).await;
+        let account = accounts.first()?.clone();
+        (account["rows"] == json!(admitted)).then_some(account)
+    })
+    .await;
+    assert_eq!(settled["settled"], settled["cost"]);
+    assert!(settled["settled"].as_i64() <= Some(100_000_000));
+}
+
+#[tokio::test]
+async fn a_gateway_that_was_killed_in_mid_stream_is_settled_by_the_next_one_on_its_disk() {
+    let mut stack = Stack::start().await;
+    limit(
+        &stack,
+        "measure, period, ceiling",
+        "'budget', 'month', 1000000000",
+    )
+    .await;
+    known(&stack).await;
+    let mut body = Stack::ask_streamed("[[sim:long 200]] [[sim:fault drip 200]]");
+    body["max_tokens"] = json!(1_000);
+    let mut stream = stack.client.chat_stream(&body).await;
+    assert_eq!(stream.status, StatusCode::OK);
+    stream.next().await.expect("the answer has begun");
+    stack.gateway.kill().await;
+    assert!(stack.ledger.rows().await.is_empty());
+
+    stack.start_again().await;
+    let row = eventually("its row is there", async || stack.ledger.rows().await.pop()).await;
+    assert_eq!(row["estimated"], true, "{row}");
+    assert_eq!(row["output_tokens"], 1_000, "{row}");
+    eventually("its life has ended, and holds nothing", async || {
+        let left = stack.ledger.objects(
+            "SELECT json_build_object('open', (SELECT count(*) FROM gateway_instances WHERE closed_at IS NULL), \
+             'leased', (SELECT coalesce(sum(l.held), 0) FROM budget_leases l JOIN gateway_instances i \
+              ON i.id = l.instance_id WHERE i.closed_at IS NOT NULL))::text",
+        );
+        (left.await[0] == json!({"open": 1, "leased": 0})).then_some(())
+    })
+    .await;
+    let account = stack
+        .ledger
+        .objects("SELECT json_build_object('settled', settled)::text FROM budget_accounts")
+        .await;
+    assert_eq!(account[0]["settled"], row["cost_nanodollars"]);
+
+    stack.gateway.terminate();
+    assert!(stack.gateway.stopped().await.success());
+    let mut installations = std::fs::read_dir(stack.journal()).expect("it is there");
+    let ours = installations.next().expect("one").expect("it is readable");
+    let lives = std::fs::read_dir(ours.path()).expect("it is there");
+    assert_eq!(lives.count(), 0, "nothing is left behind");
+    let leased = stack.ledger.objects(
+        "SELECT json_build_object('open', (SELECT count(*) FROM gateway_instances WHERE closed_at IS NULL), \
+         'leased', (SELECT sum(granted) FROM budget_accounts))::text",
+    );
+    assert_eq!(leased.await[0], json!({"open": 0, "leased": 0}));
+}
+
+#[tokio::test]
+async fn what_is_leased_is_served_while_the_database_is_away_and_then_nothing() {
+    let stack = Stack::start().await;
+    limit(
+        &stack,
+        "measure, period, ceiling",
+        "'budget', 'month', 1000000000",
+    )
+    .await;
+    known(&stack).await;
+    let mut body = Stack::ask("hello");
+    body["max_tokens"] = json!(500);
+    assert_eq!(stack.client.chat(&body).await.status, StatusCode::OK);
+    stack.database_wire.cut();
+    let mut served = 0;
+    let refused = loop {
+        let answer = stack.client.chat(&body).await;
+        if answer.status != StatusCode::OK {
+            break answer;
+        }
+        served += 1;
+        assert!(served < 10_000, "the lease never ends");
+    };
+    assert_eq!(refused.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(refused.json()["error"]["code"], "quota_store_unavailable");
+    assert_eq!(refused.header("retry-after"), "2");
+
+    stack.database_wire.mend();
+    eventually("it serves again", async || {
+        let answer = stack.client.chat(&body).await;
+        (answer.status == StatusCode::OK).then_some(())
+    })
+    .await;
+}
