@@ -5,6 +5,11 @@
 ALTER TABLE users ADD COLUMN models text[] CHECK (array_position(models, NULL) IS NULL);
 ALTER TABLE teams ADD COLUMN models text[] CHECK (array_position(models, NULL) IS NULL);
 
+-- Whether the answers that are on their way with a revoked key are cut as well, and not only what
+-- comes after its revocation.
+ALTER TABLE virtual_keys ADD COLUMN cut_streams boolean NOT NULL DEFAULT false
+    CHECK (revoked_at IS NOT NULL OR NOT cut_streams);
+
 -- One limit: one measure of one subject, overall or for one model. The columns down to "period" say
 -- which one it is and never change.
 CREATE TABLE limits (

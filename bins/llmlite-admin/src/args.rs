@@ -22,25 +22,29 @@ pub(crate) struct Cli {
         value_name = "URL",
         env = "DATABASE_URL",
         hide_env_values = true,
-        global = true
+        global = true,
+        help_heading = GENERAL
     )]
     pub(crate) database_url: Option<DatabaseUrl>,
 
     /// A PEM file of certificate authorities for the database's TLS, next to the system's
-    #[arg(long, env = "LLMLITE_DATABASE_CA", value_name = "FILE", global = true)]
+    #[arg(long, env = "LLMLITE_DATABASE_CA", value_name = "FILE", global = true, help_heading = GENERAL)]
     pub(crate) database_ca: Option<PathBuf>,
 
     /// Print JSON, for scripts
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = GENERAL)]
     pub(crate) json: bool,
 
     /// Who is at work, for the log of what was changed [default: the operating system's user]
-    #[arg(long, env = "LLMLITE_ACTOR", value_name = "NAME", global = true)]
+    #[arg(long, env = "LLMLITE_ACTOR", value_name = "NAME", global = true, help_heading = GENERAL)]
     pub(crate) actor: Option<String>,
 
     #[command(subcommand)]
     pub(crate) command: Command,
 }
+
+/// The heading of the options that every command has.
+const GENERAL: &str = "General options";
 
 const ENVIRONMENT: &str = "\
 Environment:
@@ -101,7 +105,7 @@ pub(crate) enum TeamCommand {
         /// Its name
         name: String,
         #[command(flatten)]
-        limits: LimitArgs,
+        limits: Box<LimitArgs>,
     },
 }
 
@@ -127,7 +131,7 @@ pub(crate) enum UserCommand {
         /// Their e-mail address
         email: String,
         #[command(flatten)]
-        limits: LimitArgs,
+        limits: Box<LimitArgs>,
     },
 }
 
@@ -138,7 +142,7 @@ pub(crate) enum OrganisationCommand {
     /// Set everybody's limits and models; gateways follow within a second
     SetLimits {
         #[command(flatten)]
-        limits: LimitArgs,
+        limits: Box<LimitArgs>,
     },
 }
 
@@ -191,7 +195,7 @@ pub(crate) enum KeyCommand {
         #[arg(long, value_name = "WHEN")]
         expires: Option<String>,
         #[command(flatten)]
-        limits: LimitArgs,
+        limits: Box<LimitArgs>,
     },
     /// Take a key back for good; gateways refuse it within a second
     Revoke {

@@ -2,10 +2,10 @@
 
 mod quota;
 
-use std::{fmt, net::SocketAddr, path::PathBuf, time::Duration};
+use std::{ffi::OsString, fmt, net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::{Parser, ValueEnum};
-use llmlite_alerts::WebhookSecret;
+use llmlite_alerts::{BadSecret, WebhookSecret};
 use llmlite_core::{
     catalogue::{Residency, ResidencyPolicy},
     keys::Pepper,
@@ -13,6 +13,8 @@ use llmlite_core::{
 use llmlite_edge::{BudgetOutage, BudgetRefusal, Config, Floor, JournalFull, RateOutage};
 use llmlite_telemetry::Format;
 use uuid::Uuid;
+
+const WEBHOOK_SECRET: &str = "LLMLITE_ALERT_WEBHOOK_SECRET";
 
 /// Serves an OpenAI-compatible API for Claude on Amazon Bedrock.
 ///
@@ -116,7 +118,8 @@ pub(crate) struct Args {
     #[arg(long, env = "LLMLITE_BUDGET_STATUS", default_value = "402", value_parser = quota::budget_status)]
     pub(crate) budget_status: BudgetRefusal,
 
-    /// Where to tell of budgets that cross a threshold: an https url
+    /// Where to tell of budgets that cross a threshold: an https url; the secret that this is signed
+    /// with is `LLMLITE_ALERT_WEBHOOK_SECRET`, in the environment alone
     #[arg(
         long,
         env = "LLMLITE_ALERT_WEBHOOK",
@@ -124,15 +127,6 @@ pub(crate) struct Args {
         hide_env_values = true
     )]
     pub(crate) alert_webhook: Option<String>,
-
-    /// The secret that webhooks are signed with: whsec_ and 24 to 64 bytes in base64
-    #[arg(
-        long,
-        env = "LLMLITE_ALERT_WEBHOOK_SECRET",
-        hide_env_values = true,
-        hide = true
-    )]
-    pub(crate) alert_webhook_secret: Option<WebhookSecret>,
 
     /// A collector that metrics are sent to, as OTLP over HTTP
     #[arg(long, env = "OTEL_EXPORTER_OTLP_ENDPOINT", value_name = "URL")]
@@ -226,6 +220,26 @@ impl Args {
     }
 }
 
+/// The secret that webhooks are signed with, if there is one: `whsec_` and 24 to 64 bytes in base64.
+///
+/// It is no option, because everybody on a machine sees the options of its processes.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this file reads the environment, and a secret is no option"
+)]
+pub(crate) fn alert_webhook_secret() -> Result<Option<WebhookSecret>, String> {
+    webhook_secret(std::env::var_os(WEBHOOK_SECRET))
+}
+
+fn webhook_secret(value: Option<OsString>) -> Result<Option<WebhookSecret>, String> {
+    let Some(value) = value.filter(|value| !value.is_empty()) else {
+        return Ok(None);
+    };
+    let secret = value.to_str().unwrap_or_default().parse();
+    let secret = secret.map_err(|wrong: BadSecret| format!("{WEBHOOK_SECRET}: {wrong}"))?;
+    Ok(Some(secret))
+}
+
 fn seconds(text: &str) -> Result<Duration, String> {
     let seconds = text.parse().map_err(|_| "expected a number of seconds")?;
     Ok(Duration::from_secs(seconds))
@@ -268,6 +282,24 @@ mod tests {
         check(&["--prompt-cache", "auto"], Some(PromptCache::Auto));
         check(&["--prompt-cache", "off"], Some(PromptCache::Off));
         check(&["--prompt-cache", "on"], None);
+    }
+
+    #[test]
+    fn the_secret_of_webhooks_is_taken_from_the_environment_and_is_no_option() {
+        let given = |text: &str| webhook_secret(Some(text.into()));
+        let good = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz";
+        assert!(matches!(given(good), Ok(Some(_))));
+        assert!(matches!(given(""), Ok(None)));
+        assert!(matches!(webhook_secret(None), Ok(None)));
+        let refused = given("hunter2").unwrap_err();
+        assert!(
+            refused.starts_with("LLMLITE_ALERT_WEBHOOK_SECRET: "),
+            "{refused}"
+        );
+        assert!(!refused.contains("hunter2"));
+        let options = Args::command();
+        let mut names = options.get_arguments().filter_map(clap::Arg::get_long);
+        assert!(names.all(|name| !name.contains("secret")));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use llmlite_core::{
     ports::{StoreError, instances::Instances, ledger::Ledger},
     usage::UsageRecord,
 };
-use llmlite_journal::{Config, Flaw, Journal, Life, Remains, left_behind};
+use llmlite_journal::{Config, Journal, Life, left_behind};
 use llmlite_store::Store;
 use tokio::{task::spawn_blocking, time::sleep, time::timeout};
 use tokio_util::sync::CancellationToken;
@@ -96,16 +96,18 @@ async fn settle_one(store: &Store, life: Life) -> io::Result<()> {
     })
     .await?;
     let remains = remains?;
+    let mut refused = 0;
     for batch in remains.batches(BATCH) {
-        flush(store, instance, &batch?).await;
+        refused += flush(store, instance, &batch?).await;
     }
     let (settled, open) = (remains.settled(), remains.open());
-    if is_doubtful(&remains) {
-        // Something that it began may be among what cannot be read: its money stays taken.
+    if refused > 0 || !remains.is_whole() {
+        // Some of what it began no budget was charged with: its money stays taken.
         let aside = spawn_blocking(move || life.set_aside()).await??;
         error!(
-            %instance, settled, open, damage = ?remains.damage(), kept = %aside.display(),
-            "an earlier life's journal is damaged: its leases stay until an operator ends them"
+            %instance, settled, open, refused, gap = remains.has_gap(),
+            damage = ?remains.damage(), kept = %aside.display(),
+            "an earlier life's usage is not all in the ledger: its leases stay until an operator ends them"
         );
         return Ok(());
     }
@@ -115,16 +117,9 @@ async fn settle_one(store: &Store, life: Life) -> io::Result<()> {
     Ok(())
 }
 
-/// Whether a request may have been written down that nobody can read any more. What was cut off
-/// while it was being written had not begun yet.
-fn is_doubtful(remains: &Remains) -> bool {
-    let mut damage = remains.damage().iter();
-    damage.any(|damage| !matches!(damage.flaw, Flaw::Torn | Flaw::Empty))
-}
-
-/// Writes the batch down, however long the database is away. A row that it refuses for good is
-/// whole in the log.
-async fn flush(store: &Store, instance: InstanceId, batch: &[UsageRecord]) {
+/// Writes the batch down, however long the database is away, and returns how many rows it refuses
+/// for good. Those are whole in the log, and in the journal.
+async fn flush(store: &Store, instance: InstanceId, batch: &[UsageRecord]) -> usize {
     let written = insist(|| async {
         match store.flush(instance, batch).await {
             Err(StoreError::InvalidData(cause)) => Ok(Err(StoreError::InvalidData(cause))),
@@ -132,16 +127,18 @@ async fn flush(store: &Store, instance: InstanceId, batch: &[UsageRecord]) {
         }
     });
     let Err(refusal) = written.await else {
-        return;
+        return 0;
     };
     if let [record] = batch {
         let record = serde_json::to_string(record).unwrap_or_default();
         error!(error = %refusal, cause = ?refusal, record, "a usage record could not be written");
-        return;
+        return 1;
     }
+    let mut refused = 0;
     for record in batch {
-        Box::pin(flush(store, instance, std::slice::from_ref(record))).await;
+        refused += Box::pin(flush(store, instance, std::slice::from_ref(record))).await;
     }
+    refused
 }
 
 /// Asks until there is an answer.

@@ -9,7 +9,7 @@ use llmlite_telemetry::metrics::{self, Metrics, MetricsError};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::info;
 
-use crate::args::Args;
+use crate::args::{self, Args};
 
 /// How often metrics are sent.
 const INTERVAL: Duration = Duration::from_secs(15);
@@ -35,7 +35,7 @@ pub(crate) fn webhook(args: &Args) -> Result<Option<Webhook>, Box<dyn Error>> {
         return Ok(None);
     };
     let url = WebhookUrl::parse(url, args.development)?;
-    let secret = args.alert_webhook_secret.clone();
+    let secret = args::alert_webhook_secret()?;
     let secret = secret.ok_or("a webhook for alerts needs LLMLITE_ALERT_WEBHOOK_SECRET")?;
     Ok(Some(Webhook::new(url, secret)?))
 }

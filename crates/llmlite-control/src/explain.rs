@@ -4,18 +4,21 @@
 //! A gateway goes by what it has leased besides, so where the books alone cannot tell, the answer
 //! is that it depends.
 
+mod judge;
+
 use std::sync::Arc;
 
 use llmlite_core::{
     catalogue::{Lookup, ServedCatalogue, ServedModel},
     ids::KeyId,
     keys::{KeyStatus, ModelScope},
-    limits::{Ceiling, Fit, Limit, LimitSetting, Measure},
+    limits::LimitSetting,
     money::Nanodollars,
     people::KeyInfo,
     usage::Tokens,
 };
 
+use self::judge::{judge, needs};
 use crate::{
     ControlError, dates, keys,
     limits::Desk,
@@ -290,67 +293,6 @@ fn check_limit(who: &Named, standing: &Standing, request: &Request, model: &Serv
         verdict,
         why,
     }
-}
-
-/// What a request takes of a limit: without less it is refused, and more than the second it never
-/// takes.
-fn needs(limit: &Limit, request: &Request) -> (i64, i64) {
-    match limit.measure {
-        Measure::Budget(_) if limit.fit == Fit::Clamp => (request.least.0, request.worst.0),
-        Measure::Budget(_) => (request.worst.0, request.worst.0),
-        Measure::TokensPerMinute => {
-            // A gateway reckons with an answer as long as the key's usually are.
-            let tokens = |output: u32| request.input_tokens.saturating_add(u64::from(output));
-            let clip = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
-            let short = request.max_tokens.min(LEAST_OUTPUT);
-            (clip(tokens(short)), clip(tokens(request.max_tokens)))
-        }
-        Measure::RequestsPerMinute | Measure::ParallelRequests => (1, 1),
-    }
-}
-
-fn judge(
-    standing: &Standing,
-    least: i64,
-    most: i64,
-    affordable: impl FnOnce(i64) -> u32,
-) -> (Verdict, String) {
-    let limit = &standing.setting.limit;
-    let (Ceiling::At(ceiling), Some(left)) = (standing.ceiling(), standing.left()) else {
-        return (Verdict::Admitted, String::new());
-    };
-    if most <= left {
-        return (Verdict::Admitted, String::new());
-    }
-    let budget = matches!(limit.measure, Measure::Budget(_));
-    if least <= left && budget {
-        let why = format!("cut to {} tokens of output", affordable(left));
-        return (Verdict::Admitted, why);
-    }
-    if least <= left {
-        let why = "on how long the key's answers usually are".to_owned();
-        return (Verdict::Depends, why);
-    }
-    if least > ceiling.saturating_add(limit.overdraft.0) {
-        let why = match ceiling {
-            0 => "nothing is allowed",
-            _ => "a request of this size never fits",
-        };
-        return (Verdict::Refused, why.to_owned());
-    }
-    if least <= left.saturating_add(standing.state.leased) {
-        let why = match budget {
-            true => "on how much of what is leased lies idle",
-            false => "on whether gateways hold permits that they do not use",
-        };
-        return (Verdict::Depends, why.to_owned());
-    }
-    let why = match (limit.measure, standing.resets()) {
-        (_, Some(at)) => format!("it begins anew at {}", dates::london(at)),
-        (Measure::Budget(_), None) => "it never begins anew".to_owned(),
-        _ => "it frees within a minute".to_owned(),
-    };
-    (Verdict::Refused, why)
 }
 
 /// The longest answer that an amount pays for.

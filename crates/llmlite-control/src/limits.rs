@@ -4,6 +4,7 @@
 //! [`plan`] reads what is set and says what would become of it; [`carry_out`] does it.
 //! What an order does not name stays as it is.
 
+mod idle;
 mod names;
 mod order;
 mod plan;

@@ -2,6 +2,7 @@
 //!
 //! Dates are RFC 3339 in UTC; an absent value is `null`, never left out.
 
+mod explanation;
 mod limits;
 
 use std::time::SystemTime;
@@ -14,9 +15,12 @@ use llmlite_core::{
 };
 use serde::Serialize;
 
-pub use self::limits::{
-    AboveView, BeforeAndAfter, ChangeView, CheckView, ExplanationView, HeightView, LimitChangeView,
-    LimitView, RaiseView, ReportView, RequestView, StandingView, SubjectView,
+pub use self::{
+    explanation::{CheckView, ExplanationView, RequestView},
+    limits::{
+        AboveView, BeforeAndAfter, ChangeView, HeightView, LimitChangeView, LimitView, RaiseView,
+        ReportView, StandingView, SubjectView,
+    },
 };
 use crate::{
     dates::rfc3339,

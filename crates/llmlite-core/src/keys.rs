@@ -283,6 +283,8 @@ pub struct KeyGrant {
     pub expires_at: Option<SystemTime>,
     /// When it was taken back, if it was.
     pub revoked_at: Option<SystemTime>,
+    /// Once it is taken back, the answers that are on their way with it are cut too.
+    pub cut_streams: bool,
     /// Requests with it are refused where they would otherwise be adjusted, or ignored in part.
     pub strict: bool,
     /// The limits that bind it: its own, its user's, its team's and the organisation's.
@@ -293,6 +295,11 @@ impl KeyGrant {
     /// Whether the key can be used at `now`.
     pub fn status(&self, now: SystemTime) -> KeyStatus {
         KeyStatus::at(now, self.expires_at, self.revoked_at)
+    }
+
+    /// Whether answers that are on their way with the key are to be cut.
+    pub fn is_cut(&self) -> bool {
+        self.cut_streams && self.revoked_at.is_some()
     }
 }
 

@@ -48,7 +48,8 @@ pub enum Ending {
     ClientGone,
     /// Bedrock failed, or its stream broke off before the end event.
     UpstreamFailed,
-    /// The gateway was stopped before the answer had ended.
+    /// The gateway was stopped before the answer had ended, or the key was taken back and its
+    /// answers cut.
     Shutdown,
 }
 

@@ -45,6 +45,46 @@ async fn a_revoked_key_is_refused_by_the_next_request() {
 }
 
 #[tokio::test]
+async fn answers_under_way_are_cut_when_a_key_is_revoked_at_once_and_not_otherwise() {
+    let stack = Stack::start().await;
+    for (columns, cut) in [
+        ("revoked_at = now()", false),
+        ("revoked_at = now(), cut_streams = true", true),
+    ] {
+        let (key, id) = stack.admin.key(&[]).await;
+        let client = stack.client.with_key(&key);
+        let mut stream = client
+            .chat_stream(&Stack::ask_streamed(
+                "[[sim:long 40]] [[sim:fault drip 50]]",
+            ))
+            .await;
+        assert_eq!(stream.status, StatusCode::OK);
+        stream.next().await.expect("the answer has begun");
+        stack
+            .ledger
+            .run(&format!(
+                "UPDATE virtual_keys SET {columns} WHERE id = {id}"
+            ))
+            .await;
+        let revoked = tokio::time::Instant::now();
+        let events = stream.rest().await;
+        let last = events.last().expect("it has an end");
+        assert_eq!(last == "[DONE]", !cut, "{last}");
+        if cut {
+            assert!(last.contains("invalid_api_key"), "{last}");
+            let took = revoked.elapsed();
+            assert!(took < std::time::Duration::from_secs(5), "{took:?}");
+        }
+        let row = eventually("its row is there", async || {
+            let rows = stack.ledger.rows().await;
+            rows.into_iter().find(|row| row["key_id"] == id)
+        })
+        .await;
+        assert_eq!(row["estimated"], cut, "{row}");
+    }
+}
+
+#[tokio::test]
 async fn an_expired_key_is_refused() {
     let stack = Stack::start().await;
     let (key, id) = stack.admin.key(&["--expires", "1d"]).await;

@@ -78,22 +78,7 @@ async fn a_budget_that_is_used_up_refuses_and_bedrock_is_not_asked() {
 
 #[tokio::test]
 async fn a_gateway_that_was_killed_in_mid_stream_is_settled_by_the_next_one_on_its_disk() {
-    let mut stack = Stack::start().await;
-    limit(
-        &stack,
-        "measure, period, ceiling",
-        "'budget', 'month', 1000000000",
-    )
-    .await;
-    known(&stack).await;
-    let mut body = Stack::ask_streamed("[[sim:long 200]] [[sim:fault drip 200]]");
-    body["max_tokens"] = json!(1_000);
-    let mut stream = stack.client.chat_stream(&body).await;
-    assert_eq!(stream.status, StatusCode::OK);
-    stream.next().await.expect("the answer has begun");
-    stack.gateway.kill().await;
-    assert!(stack.ledger.rows().await.is_empty());
-
+    let mut stack = killed_in_mid_stream().await;
     stack.start_again().await;
     let row = eventually("its row is there", async || stack.ledger.rows().await.pop()).await;
     assert_eq!(row["estimated"], true, "{row}");
@@ -115,15 +100,76 @@ async fn a_gateway_that_was_killed_in_mid_stream_is_settled_by_the_next_one_on_i
 
     stack.gateway.terminate();
     assert!(stack.gateway.stopped().await.success());
-    let mut installations = std::fs::read_dir(stack.journal()).expect("it is there");
-    let ours = installations.next().expect("one").expect("it is readable");
-    let lives = std::fs::read_dir(ours.path()).expect("it is there");
-    assert_eq!(lives.count(), 0, "nothing is left behind");
+    assert!(lives(&stack).is_empty(), "nothing is left behind");
     let leased = stack.ledger.objects(
         "SELECT json_build_object('open', (SELECT count(*) FROM gateway_instances WHERE closed_at IS NULL), \
          'leased', (SELECT sum(granted) FROM budget_accounts))::text",
     );
     assert_eq!(leased.await[0], json!({"open": 0, "leased": 0}));
+}
+
+/// A stack whose gateway was killed in the middle of a stream that a budget pays for.
+async fn killed_in_mid_stream() -> Stack {
+    let mut stack = Stack::start().await;
+    limit(
+        &stack,
+        "measure, period, ceiling",
+        "'budget', 'month', 1000000000",
+    )
+    .await;
+    known(&stack).await;
+    let mut body = Stack::ask_streamed("[[sim:long 200]] [[sim:fault drip 200]]");
+    body["max_tokens"] = json!(1_000);
+    let mut stream = stack.client.chat_stream(&body).await;
+    assert_eq!(stream.status, StatusCode::OK);
+    stream.next().await.expect("the answer has begun");
+    stack.gateway.kill().await;
+    assert!(stack.ledger.rows().await.is_empty());
+    stack
+}
+
+/// The folders of earlier lives, by name.
+fn lives(stack: &Stack) -> Vec<std::path::PathBuf> {
+    let mut installations = std::fs::read_dir(stack.journal()).expect("it is there");
+    let ours = installations.next().expect("one").expect("it is readable");
+    let lives = std::fs::read_dir(ours.path()).expect("it is there");
+    let mut lives: Vec<_> = lives
+        .map(|life| life.expect("it is readable").path())
+        .collect();
+    lives.sort();
+    lives
+}
+
+#[tokio::test]
+async fn a_life_whose_usage_is_not_all_in_the_ledger_keeps_its_leases() {
+    let gap = async |stack: &Stack| {
+        let life = lives(stack).remove(0);
+        std::fs::write(life.join("gap"), "").expect("there is room");
+    };
+    let refused = async |stack: &Stack| {
+        let refuses = "ALTER TABLE usage_event ADD CHECK (output_tokens <> 1000) NOT VALID";
+        stack.ledger.run(refuses).await;
+    };
+    for with_gap in [true, false] {
+        let mut stack = killed_in_mid_stream().await;
+        match with_gap {
+            true => gap(&stack).await,
+            false => refused(&stack).await,
+        }
+        stack.start_again().await;
+        eventually("it is set aside", async || {
+            let aside = |life: &std::path::PathBuf| life.extension().is_some_and(|e| e == "aside");
+            lives(&stack).iter().any(aside).then_some(())
+        })
+        .await;
+        let rows = stack.ledger.rows().await.len();
+        assert_eq!(rows, usize::from(with_gap), "what can be written is");
+        let left = stack.ledger.objects(
+            "SELECT json_build_object('open', (SELECT count(*) FROM gateway_instances WHERE closed_at IS NULL), \
+             'granted', (SELECT sum(granted) > 0 FROM budget_accounts))::text",
+        );
+        assert_eq!(left.await[0], json!({"open": 2, "granted": true}));
+    }
 }
 
 #[tokio::test]

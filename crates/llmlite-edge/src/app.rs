@@ -3,7 +3,7 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use llmlite_core::{
-    changes::ChangeListener,
+    changes::{Change, ChangeListener},
     ids::InstanceId,
     keys::Pepper,
     ports::{
@@ -29,6 +29,7 @@ use crate::{
     ledger::{self, JournalFull, Keeping, Shelf, UsageWriter},
     measures::Measures,
     quota::{self, Changes, Inbox, LimitsReady, Office},
+    running::Running,
     served::ServedModels,
     watch::Watch,
 };
@@ -204,9 +205,13 @@ impl Api {
         }
     }
 
-    /// What has to be told of changes, for limits to follow them.
+    /// What has to be told of changes, for limits to follow them and for answers to be cut whose
+    /// key was taken back. Whatever remembers what keys grant has to be told before.
     pub fn changes(&self) -> Arc<dyn ChangeListener> {
-        Arc::new(Changes(Arc::clone(&self.office.engine)))
+        Arc::new(Followers {
+            limits: Changes(Arc::clone(&self.office.engine)),
+            running: Arc::clone(&self.app.running),
+        })
     }
 
     /// Serves `listener`; returns when every request has had its answer, every usage record is in
@@ -221,6 +226,8 @@ impl Api {
         }));
         let driver = self.office.open(self.inbox, stop.clone());
         let writer = self.writer.start(Arc::clone(&engine));
+        let running = Arc::clone(&app.running);
+        let watch = TaskTracker::new().spawn(running.watch(Arc::clone(&app.keys)));
 
         // Until the store was heard, no request with a limit could be admitted.
         driver.heard(FIRST_CONTACT).await;
@@ -241,6 +248,7 @@ impl Api {
             stop.at_once();
             work.wait().await;
         }
+        watch.abort();
         Ended {
             cut: match drained {
                 Drained::Clean => 0,
@@ -250,6 +258,19 @@ impl Api {
             returned: driver.finish(config.last_return).await,
             fenced: engine.is_fenced(),
         }
+    }
+}
+
+/// All that follow changes.
+struct Followers {
+    limits: Changes,
+    running: Arc<Running>,
+}
+
+impl ChangeListener for Followers {
+    fn changed(&self, changes: &[Change]) {
+        self.running.changed(changes);
+        self.limits.changed(changes);
     }
 }
 
@@ -276,6 +297,8 @@ pub(crate) struct App {
     pub(crate) orphans: Arc<Semaphore>,
     /// Where large bodies are translated.
     pub(crate) aside: Aside,
+    /// Whose requests are under way.
+    pub(crate) running: Arc<Running>,
     /// Requests that reached Bedrock, or are about to.
     pub(crate) work: TaskTracker,
     pub(crate) stop: Stop,
@@ -319,6 +342,7 @@ impl App {
             orphan_time: config.orphan_time,
             orphans: Arc::new(Semaphore::new(config.orphans)),
             aside: Aside::new(work.clone()),
+            running: Arc::default(),
             work,
             stop,
         })

@@ -22,8 +22,8 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use tracing::info;
 
 use crate::{
-    app::App, aside, dialect::Dialect, failure::Failure, meter::Meter, models, named, options,
-    pump::Pump, routes::Called,
+    app::App, aside, auth::Caller, dialect::Dialect, failure::Failure, meter::Meter, models, named,
+    options, pump::Pump, routes::Called, running::Run,
 };
 
 const RESIDENCY: HeaderName = HeaderName::from_static("x-llmlite-residency");
@@ -39,11 +39,11 @@ impl App {
         dialect: Dialect,
         headers: &HeaderMap,
         body: &mut Option<Incoming>,
-        grant: &KeyGrant,
+        caller: &mut Caller,
         id: &RequestId,
     ) -> Result<Response<Body>, Failure> {
         must_be_json(headers)?;
-        let options = options::read(headers, grant, self.cache)?;
+        let options = options::read(headers, &caller.grant, self.cache)?;
         let place = self.places.clone().try_acquire_owned();
         let place = place.map_err(|_| Failure::Busy)?;
         let body = body.take().ok_or(Failure::Lost)?;
@@ -54,7 +54,13 @@ impl App {
             model,
             streamed,
             encoded,
-        } = self.order(dialect, body.clone(), grant, options).await?;
+        } = self
+            .order(dialect, body.clone(), &caller.grant, options)
+            .await?;
+        // First entered, then looked up: whatever changes after that finds the request.
+        let run = self.running.enter(caller.key, &caller.grant);
+        self.authenticate_again(caller).await?;
+        let grant = &caller.grant;
         let wish = Wish {
             request_id: id.shared(),
             model: Arc::clone(&model),
@@ -79,6 +85,7 @@ impl App {
                 stamp: self.stamp(dialect, id, name),
             },
             id: id.clone(),
+            run,
             _place: place,
         };
         let (answer, answered) = oneshot::channel();
@@ -235,9 +242,9 @@ impl App {
         let answer = tokio::select! {
             biased;
             answer = self.backend.invoke(call.model) => answer,
-            () = self.stop.stopped() => {
+            failure = self.interrupted(&call.run) => {
                 meter.abandoned(Ending::Shutdown);
-                return tell(client, Err(Failure::Stopped));
+                return tell(client, Err(failure));
             }
         };
         let result = match answer {
@@ -257,15 +264,15 @@ impl App {
         let begun = tokio::select! {
             biased;
             begun = self.backend.invoke_stream(call.model) => begun,
-            () = self.stop.stopped() => {
+            failure = self.interrupted(&call.run) => {
                 meter.abandoned(Ending::Shutdown);
-                return tell(client, Err(Failure::Stopped));
+                return tell(client, Err(failure));
             }
         };
         match begun {
             Ok(stream) => {
                 meter.answered(stream.upstream_request_id);
-                let (pump, pieces) = Pump::new(&self, call.form, call.id, meter);
+                let (pump, pieces) = Pump::new(&self, call.form, call.id, call.run, meter);
                 let _place = call._place;
                 tell(client, Ok(reply::events(pieces)));
                 pump.run(stream.events).await;
@@ -276,6 +283,14 @@ impl App {
                 drop(meter);
                 tell(client, Err(Failure::Backend(error)));
             }
+        }
+    }
+
+    /// Why an answer is not waited for any longer.
+    async fn interrupted(&self, run: &Run) -> Failure {
+        tokio::select! {
+            () = self.stop.stopped() => Failure::Stopped,
+            () = run.cut() => Failure::Cut,
         }
     }
 
@@ -335,6 +350,7 @@ struct Call {
     model: ModelCall,
     form: Form,
     id: RequestId,
+    run: Run,
     /// Given back when the request has ended, not when its client has left.
     _place: OwnedSemaphorePermit,
 }
@@ -358,8 +374,8 @@ fn finished(
             if let DecodeError::ModelFault { usage, .. } = &error {
                 meter.complete(*usage, Ending::UpstreamFailed);
             } else {
-                meter.saw(answer.body.len(), None);
-                meter.uncounted(Ending::UpstreamFailed);
+                // What it says of itself cannot be read, and it may lack a part.
+                meter.abandoned(Ending::UpstreamFailed);
             }
             return Err(Failure::Decode(error));
         }

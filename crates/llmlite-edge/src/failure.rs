@@ -83,6 +83,8 @@ pub(crate) enum Failure {
     Stream(StreamError),
     /// The gateway is being stopped.
     Stopped,
+    /// The key was taken back while the answer was on its way.
+    Cut,
     /// As many requests are under way as are taken.
     Busy,
     /// The request's own task is gone: a bug.
@@ -176,7 +178,7 @@ impl Failure {
         }
         match self {
             Self::WrongMethod { allowed } => reply::set(&mut response, ALLOW, allowed.as_str()),
-            Self::Credential(_) | Self::UnknownKey => {
+            Self::Credential(_) | Self::UnknownKey | Self::Cut => {
                 reply::set(&mut response, WWW_AUTHENTICATE, "Bearer");
             }
             _ => {}
@@ -198,7 +200,7 @@ impl Failure {
     /// try most of these again by themselves.
     fn is_final(&self) -> bool {
         match self {
-            Self::Credential(_) | Self::UnknownKey | Self::Decode(_) => true,
+            Self::Credential(_) | Self::UnknownKey | Self::Cut | Self::Decode(_) => true,
             Self::Denied(denial) => {
                 matches!(denial, Denial::KeyRevoked | Denial::KeyExpired)
             }
@@ -220,6 +222,11 @@ impl Failure {
                     "the API key is not valid here: it is unknown, revoked or expired",
                 )
             }
+            Self::Cut => Answer::invalid(
+                401,
+                "invalid_api_key",
+                "the API key was revoked while the answer was on its way",
+            ),
             Self::NoSuchRoute => Answer::invalid(
                 404,
                 "not_found",

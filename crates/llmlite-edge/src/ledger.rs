@@ -100,10 +100,10 @@ impl Shelf {
         self.keeping.journal.as_ref()
     }
 
-    /// Makes a note in the journal, if there is one, and returns whether it was taken.
-    fn note(&self, make: impl FnOnce(&dyn UsageJournal) -> Result<(), Unkept>) -> bool {
+    /// Makes a note in the journal, if there is one, and returns what became of it.
+    fn note(&self, make: impl FnOnce(&dyn UsageJournal) -> Result<(), Unkept>) -> Noted {
         let Some(journal) = &self.keeping.journal else {
-            return false;
+            return Noted::No;
         };
         let made = make(&**journal);
         let was_sound = self.sound.swap(made.is_ok(), Ordering::Relaxed);
@@ -114,7 +114,11 @@ impl Shelf {
             Ok(()) if !was_sound => warn!("usage is in the journal again"),
             _ => {}
         }
-        made.is_ok()
+        match made {
+            Ok(()) => Noted::Yes,
+            Err(Unkept::Untold(_)) => Noted::Untold,
+            Err(_) => Noted::No,
+        }
     }
 
     fn has_memory(&self) -> bool {
@@ -124,6 +128,15 @@ impl Shelf {
     fn look_at_oldest(&self, since: Option<Instant>) {
         *self.since.lock().unwrap_or_else(PoisonError::into_inner) = since;
     }
+}
+
+/// What became of a note for the journal.
+enum Noted {
+    Yes,
+    /// Whoever reads the journal later knows at least that something is missing.
+    No,
+    /// Not even that.
+    Untold,
 }
 
 /// Says that no record will be added any more, and until when the rest can be written.
@@ -187,9 +200,14 @@ impl UsageQueue {
 impl UsageSink for UsageQueue {
     fn begin(&self, record: &UsageRecord) -> bool {
         let keeping = &self.shelf.keeping;
-        let noted = self.shelf.note(|journal| journal.begin(record));
+        match self.shelf.note(|journal| journal.begin(record)) {
+            Noted::Yes => return true,
+            // If this process dies now, the next one would give back the money that it spends.
+            Noted::Untold if !record.accounts.is_empty() => return false,
+            Noted::No | Noted::Untold => {}
+        }
         let in_memory = keeping.journal.is_none() || keeping.when_full == JournalFull::Continue;
-        noted || (in_memory && self.shelf.has_memory())
+        in_memory && self.shelf.has_memory()
     }
 
     fn withdraw(&self, event: EventId) {
@@ -302,7 +320,8 @@ impl UsageWriter {
 
     /// One row that the database refuses must not keep the others from it.
     ///
-    /// Its cost stays set aside in the leases, because no budget was charged with it.
+    /// Its cost stays set aside in the leases, because no budget was charged with it. So it stays
+    /// in the journal too: the next life has to find out, and must not give the leases back.
     async fn write_singly(
         &self,
         batch: &[UsageRecord],
@@ -310,8 +329,6 @@ impl UsageWriter {
         engine: &PolicyEngine,
     ) -> usize {
         if batch.len() == 1 {
-            // The next life would be refused the same.
-            self.forget(batch);
             return print_in_log(batch, &format!("{refusal}: {refusal:?}"));
         }
         error!(rows = batch.len(), error = %refusal, cause = ?refusal,

@@ -4,7 +4,8 @@
 //! `dialect` to Bedrock and back with `pump` (the stream) and `meter` (the bill), `aside` keeps the
 //! translation of large bodies from holding up the others, `failure` is the one place that chooses
 //! statuses and words for errors, `limits` and `usage_me` tell how limits stand, `quota` asks the
-//! store for what the limits need, and `ledger` writes usage down in the background.
+//! store for what the limits need, `running` knows whose answers to cut when a key is taken back, and
+//! `ledger` writes usage down in the background.
 //! Start with [`Api`].
 
 mod app;
@@ -24,6 +25,7 @@ mod options;
 mod pump;
 mod quota;
 mod routes;
+mod running;
 mod scrub;
 mod served;
 mod usage_me;

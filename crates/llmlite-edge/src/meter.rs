@@ -7,10 +7,7 @@ use std::{
 
 use llmlite_core::{
     ids::EventId,
-    ports::{
-        backend::{BackendError, BackendErrorKind},
-        clock::Clock,
-    },
+    ports::{backend::BackendError, clock::Clock},
     usage::{Ending, Tokens},
 };
 use llmlite_policy::{Admission, Outcome, PolicyEngine, Use, estimate};
@@ -93,7 +90,7 @@ impl Meter {
         self.close(Use::Counted(tokens(usage)), ending);
     }
 
-    /// The answer has ended, and Bedrock's count never came.
+    /// The model has stopped, as it says itself, and Bedrock's count never came.
     pub(crate) fn uncounted(&mut self, ending: Ending) {
         let used = Use::Unknown {
             counted: self.counted,
@@ -102,7 +99,8 @@ impl Meter {
         self.close(used, ending);
     }
 
-    /// We stopped reading before the end, and the model may go on to its limit.
+    /// We stopped reading before the end, or could not read it, and the model may go on to its
+    /// limit.
     pub(crate) fn abandoned(&mut self, ending: Ending) {
         let used = Use::Abandoned {
             counted: self.counted,
@@ -115,8 +113,8 @@ impl Meter {
         self.upstream_request_id
             .clone_from(&error.upstream_request_id);
         match error.kind {
-            BackendErrorKind::Timeout => self.abandoned(Ending::UpstreamFailed),
-            kind if kind.may_have_run() => self.uncounted(Ending::UpstreamFailed),
+            // Nothing came, and yet all of it may have been put out.
+            kind if kind.may_have_run() => self.abandoned(Ending::UpstreamFailed),
             _ if error.reached => self.close(Use::Refused, Ending::UpstreamFailed),
             _ => self.close(Use::NotSent, Ending::UpstreamFailed),
         }

@@ -4,7 +4,7 @@ use std::{ops::ControlFlow, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use llmlite_core::{
-    ports::backend::{BackendError, BackendErrorKind, EventSource},
+    ports::backend::{BackendError, EventSource},
     usage::Ending,
 };
 use llmlite_http::{RequestId, Stop};
@@ -12,12 +12,12 @@ use llmlite_openai::{ChatChunk, sse};
 use llmlite_translator::{StreamDecoder, StreamError};
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore, mpsc},
-    time::{Instant, sleep_until, timeout, timeout_at},
+    time::{Instant, sleep, sleep_until, timeout, timeout_at},
 };
 use tracing::debug;
 
-use crate::{app::App, chat::Form, dialect::Dialect, failure::Failure, meter::Meter};
-use End::{Abandoned, Complete, Failed, Shutdown};
+use crate::{app::App, chat::Form, dialect::Dialect, failure::Failure, meter::Meter, running::Run};
+use End::{Abandoned, Complete, Cut, Failed, Shutdown};
 
 /// Pieces that wait for a slow client. When they are full, Bedrock is read no further.
 const PIECES: usize = 16;
@@ -32,6 +32,7 @@ pub(crate) struct Pump {
     meter: Meter,
     client: Client,
     id: RequestId,
+    run: Run,
     stop: Stop,
     orphans: Arc<Semaphore>,
     orphan_time: Duration,
@@ -59,7 +60,8 @@ enum Client {
 /// How long a client may be sent nothing before it is shown that it is alive: half of what the
 /// most impatient load balancers wait.
 const SILENCE: Duration = Duration::from_secs(15);
-/// How long an ended stream is read on for the connection's sake, so that it can be used again.
+/// How long an ended stream is read on for the connection's sake, so that it can be used again;
+/// and how long a client that does not read delays the end of a stream that is cut.
 const TAIL: Duration = Duration::from_secs(1);
 
 /// What a client can do while the model is silent.
@@ -96,24 +98,23 @@ enum End {
     Complete,
     Failed(Failure),
     Shutdown,
+    /// The key was taken back.
+    Cut,
     Abandoned,
 }
 
 impl End {
-    /// Whether the model has stopped. It goes on when it was us who gave up.
+    /// Whether the model has stopped, as it says itself. It may go on, for all we know, when the
+    /// connection broke, and when it was us who gave up.
     fn is_the_models(&self) -> bool {
         match self {
             Complete => true,
-            Shutdown | Abandoned => false,
-            Failed(Failure::Backend(error)) => error.kind != BackendErrorKind::Timeout,
-            Failed(Failure::Stream(error)) => {
-                matches!(
-                    error,
-                    StreamError::Truncated
-                        | StreamError::Upstream { .. }
-                        | StreamError::ModelFault { .. }
-                )
-            }
+            Cut | Shutdown | Abandoned => false,
+            Failed(Failure::Backend(error)) => !error.kind.may_have_run(),
+            Failed(Failure::Stream(error)) => matches!(
+                error,
+                StreamError::Upstream { .. } | StreamError::ModelFault { .. }
+            ),
             Failed(_) => false,
         }
     }
@@ -125,6 +126,7 @@ impl Pump {
         app: &App,
         form: Form,
         id: RequestId,
+        run: Run,
         meter: Meter,
     ) -> (Self, mpsc::Receiver<Bytes>) {
         let (pieces, receiver) = mpsc::channel(PIECES);
@@ -138,6 +140,7 @@ impl Pump {
                 silent_until: Instant::now() + SILENCE,
             },
             id,
+            run,
             stop: app.stop.clone(),
             orphans: Arc::clone(&app.orphans),
             orphan_time: app.orphan_time,
@@ -160,6 +163,7 @@ impl Pump {
             Complete => self.text.extend_from_slice(sse::DONE),
             Failed(failure) => self.write_failure(failure),
             Shutdown => self.write_failure(&Failure::Stopped),
+            Cut => self.write_failure(&Failure::Cut),
             Abandoned => return,
         }
         self.send().await;
@@ -197,8 +201,10 @@ impl Pump {
         loop {
             let happened = tokio::select! {
                 biased;
-                event = events.next() => return ControlFlow::Continue(event),
+                // Before the events, of which there may always be one more.
                 () = self.stop.stopped() => return ControlFlow::Break(Shutdown),
+                () = self.run.cut() => return ControlFlow::Break(Cut),
+                event = events.next() => return ControlFlow::Continue(event),
                 happened = self.client.moves() => happened,
             };
             match happened {
@@ -243,7 +249,7 @@ impl Pump {
             Complete | Abandoned if gone => Ending::ClientGone,
             Complete => Ending::Complete,
             Failed(_) | Abandoned => Ending::UpstreamFailed,
-            Shutdown => Ending::Shutdown,
+            Shutdown | Cut => Ending::Shutdown,
         };
         match self.decoder.final_usage() {
             Some(usage) => self.meter.complete(usage, ending),
@@ -286,9 +292,12 @@ impl Pump {
         let sent = match pieces.try_send(piece) {
             Ok(()) => true,
             Err(mpsc::error::TrySendError::Closed(_)) => false,
-            Err(mpsc::error::TrySendError::Full(piece)) => {
-                matches!(timeout(*stall, pieces.send(piece)).await, Ok(Ok(())))
-            }
+            Err(mpsc::error::TrySendError::Full(piece)) => tokio::select! {
+                biased;
+                sent = pieces.send(piece) => sent.is_ok(),
+                () = sleep(*stall) => false,
+                () = cut_off(&self.run) => false,
+            },
         };
         if sent {
             // Only this counts: what Bedrock sends need not come through to the client.
@@ -308,4 +317,10 @@ impl Pump {
             Err(_) => Client::Abandoned,
         };
     }
+}
+
+/// Returns a moment after the key was taken back: long enough for a client that reads at all.
+async fn cut_off(run: &Run) {
+    run.cut().await;
+    sleep(TAIL).await;
 }

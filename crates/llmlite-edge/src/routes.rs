@@ -5,10 +5,9 @@ use std::sync::Arc;
 use hyper::{
     Method, Request, Response, StatusCode, body::Incoming, header::EXPECT, http::request::Parts,
 };
-use llmlite_core::keys::KeyGrant;
 use llmlite_http::{Body, Handler, RequestId, body};
 
-use crate::{app::App, dialect::Dialect, failure::Failure};
+use crate::{app::App, auth::Caller, dialect::Dialect, failure::Failure};
 
 /// A thing that can be asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -93,7 +92,9 @@ impl Handler for App {
                 let route = Route::of(head.uri.path());
                 let dialect = route.map_or(Dialect::Chat, |route| route.dialect());
                 let mut response = failure.answer(dialect, &id);
-                if let Some(grant) = caller {
+                // A key that is good for nothing any more is told of no limits.
+                let caller = caller.filter(|_| response.status() != StatusCode::UNAUTHORIZED);
+                if let Some(Caller { grant, .. }) = caller {
                     let model = failure.limited_model();
                     self.tell_limits(response.headers_mut(), &grant, model.map(|name| &**name));
                     if let Some(model) = model {
@@ -123,13 +124,13 @@ impl App {
         self: Arc<Self>,
         head: &Parts,
         body: &mut Option<Incoming>,
-        caller: &mut Option<KeyGrant>,
+        caller: &mut Option<Caller>,
         id: &RequestId,
     ) -> Result<Response<Body>, Failure> {
         let route = Route::of(head.uri.path());
         if !route.as_ref().is_some_and(Route::is_public) {
-            let grant = caller.insert(self.authenticate(&head.headers).await?);
-            return self.private(route, head, body, grant, id).await;
+            let caller = caller.insert(self.authenticate(&head.headers).await?);
+            return self.private(route, head, body, caller, id).await;
         }
         Ok(match allowed(route, &head.method)? {
             Route::Ready => self.health.ready().await,
@@ -142,14 +143,15 @@ impl App {
         route: Option<Route<'_>>,
         head: &Parts,
         body: &mut Option<Incoming>,
-        grant: &KeyGrant,
+        caller: &mut Caller,
         id: &RequestId,
     ) -> Result<Response<Body>, Failure> {
+        let grant = &caller.grant;
         match allowed(route, &head.method)? {
             Route::Completions(dialect) => {
                 let checked = self.policy.check_limits(grant);
                 checked.map_err(|denial| self.denied(denial, None))?;
-                self.completion(dialect, &head.headers, body, grant, id)
+                self.completion(dialect, &head.headers, body, caller, id)
                     .await
             }
             Route::Models => Ok(self.list_models(grant)),

@@ -4,6 +4,8 @@
 //! FOLDER/17/lock                    held by flock(2) for as long as life 17 goes on
 //! FOLDER/17/00000001.segment
 //! FOLDER/17/ahead.draft             the next segment before it has its header
+//! FOLDER/17/gap                     requests are running that are not in the segments
+//! FOLDER/17/gap.draft               while there are none: giving it its name needs no space
 //! FOLDER/.17.new/                   life 17 before it holds its lock; nobody looks at it
 //! ```
 
@@ -19,6 +21,7 @@ use llmlite_core::ids::InstanceId;
 const LOCK: &str = "lock";
 const SEGMENT: &str = "segment";
 const DRAFT: &str = "draft";
+const GAP: &str = "gap";
 
 /// Makes the folder of a new life, and takes its lock.
 ///
@@ -35,6 +38,7 @@ pub(crate) fn begin(folder: &Path, life: InstanceId) -> io::Result<(PathBuf, Fil
     make(&unnamed)?;
     let lock = open(&unnamed.join(LOCK))?;
     lock.try_lock()?;
+    open(&draft(&unnamed, GAP))?;
     fs::rename(&unnamed, &named)?;
     sync(folder)?;
     Ok((named, lock))
@@ -101,6 +105,21 @@ pub(crate) fn segment(life: &Path, number: u32) -> PathBuf {
     life.join(format!("{number:08}.{SEGMENT}"))
 }
 
+/// Notes in the folder of a life that requests are running which are not in its segments.
+pub(crate) fn mark_gap(life: &Path) -> io::Result<()> {
+    fs::rename(draft(life, GAP), life.join(GAP))
+}
+
+/// Takes that back.
+pub(crate) fn unmark_gap(life: &Path) -> io::Result<()> {
+    fs::rename(life.join(GAP), draft(life, GAP))
+}
+
+/// Whether a life ended while such requests were running.
+pub(crate) fn has_gap(life: &Path) -> io::Result<bool> {
+    life.join(GAP).try_exists()
+}
+
 /// Where a segment lies until it has its header. Two that are made at once have names of their own.
 pub(crate) fn draft(life: &Path, name: &str) -> PathBuf {
     life.join(name).with_extension(DRAFT)
@@ -115,7 +134,8 @@ pub(crate) fn remove(life: &Path) -> io::Result<()> {
     }
     for entry in fs::read_dir(life)? {
         let path = entry?.path();
-        if path.extension().is_some_and(|ending| ending == DRAFT) {
+        let is_gap = path.file_name().is_some_and(|name| name == GAP);
+        if is_gap || path.extension().is_some_and(|ending| ending == DRAFT) {
             fs::remove_file(path)?;
         }
     }

@@ -99,6 +99,8 @@ pub struct State {
     pub open: usize,
     /// Requests that have ended and that the ledger has not acknowledged.
     pub settled: usize,
+    /// Requests that have begun and could not be written down, and that the ledger does not have.
+    pub missing: usize,
     /// What is wrong, if anything is.
     pub trouble: Option<Trouble>,
 }
@@ -163,7 +165,10 @@ impl Journal {
     ///
     /// # Errors
     ///
-    /// When the journal is full or the disk fails; the next entry tries the disk again.
+    /// When the journal is full or the disk fails; the next entry tries the disk again. Of an
+    /// intent that is not kept a later reader is told that it is missing, see
+    /// [`Remains::is_whole`](crate::Remains::is_whole), until the request is withdrawn, settled or
+    /// flushed; [`Unkept::Untold`] when even that fails.
     /// What is taken back or acknowledged holds all the same, as far as the process lives: its
     /// space is given back, and a withdrawal is written as soon as that is possible.
     pub fn append(&self, entry: &Entry<'_>) -> Result<(), Unkept> {
@@ -201,7 +206,7 @@ impl Journal {
     pub fn remove(mut self) -> io::Result<()> {
         self.stop();
         let state = self.state();
-        let kept = state.open + state.settled;
+        let kept = state.open + state.settled + state.missing;
         if kept > 0 {
             let what = format!("{kept} requests are not in the ledger yet");
             return Err(io::Error::other(what));
@@ -210,13 +215,19 @@ impl Journal {
     }
 
     fn keep(&self, kind: Kind, usage: &UsageRecord) -> Result<(), Unkept> {
-        let bytes = record(kind, usage).map_err(Unkept::Disk)?;
-        self.keeper
-            .change(|book| book.keep(kind, usage.event_id, &bytes))
+        let event = usage.event_id;
+        match record(kind, usage).map_err(Unkept::Disk) {
+            Ok(bytes) => self.keeper.change(|book| book.keep(kind, event, &bytes)),
+            Err(why) if kind == Kind::Intent => {
+                Err(self.keeper.change(|book| book.miss(event, why)))
+            }
+            Err(why) => Err(why),
+        }
     }
 
     /// Only what is in the journal has to be noted: the rest would fill a journal that is full.
     fn acknowledge(&self, events: &[EventId]) -> Result<(), Unkept> {
+        self.keeper.change(|book| book.miss_no_more(events));
         for events in events.chunks(MOST_IDS) {
             let known = self.keeper.look(|book| book.known(events));
             if !known.is_empty() {

@@ -63,8 +63,8 @@ impl Life {
         folder::remove(&self.path)
     }
 
-    /// Keeps all of it where nobody looks for it, for an operator to examine the damage: its folder
-    /// is renamed to `17.damaged`. Returns the new place.
+    /// Keeps all of it where nobody looks for it, for an operator to find out what the ledger
+    /// lacks: its folder is renamed to `17.aside`. Returns the new place.
     ///
     /// # Errors
     ///
@@ -72,7 +72,7 @@ impl Life {
     pub fn set_aside(self) -> io::Result<PathBuf> {
         let aside = self
             .path
-            .with_file_name(format!("{}.damaged", self.instance));
+            .with_file_name(format!("{}.aside", self.instance));
         fs::rename(&self.path, &aside)?;
         Ok(aside)
     }

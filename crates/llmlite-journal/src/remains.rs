@@ -29,6 +29,8 @@ pub struct Remains {
     found: Vec<Found>,
     open: usize,
     damage: Vec<Damage>,
+    ends: Ends,
+    gap: bool,
 }
 
 /// Records of [`Remains`], so many at a time.
@@ -100,22 +102,51 @@ struct Reader {
     segments: Vec<File>,
     requests: BTreeMap<EventId, Found>,
     damage: Vec<Damage>,
+    ends: Ends,
+}
+
+/// The segments in which a life may have been cut off while it wrote.
+#[derive(Debug, Default)]
+struct Ends {
+    /// The last one that has a sound record.
+    written: Option<u32>,
+    /// The last one, which may have been made ahead.
+    made: Option<u32>,
 }
 
 impl Remains {
     pub(crate) fn of(instance: InstanceId, life: &Path) -> io::Result<Self> {
         let mut reader = Reader::default();
-        let mut last = None;
         for (number, path) in folder::segments(life)? {
-            let next = last.map_or(number, |last: u32| last.saturating_add(1));
+            let next = reader
+                .ends
+                .made
+                .map_or(number, |last: u32| last.saturating_add(1));
             if next < number {
                 let flaw = Flaw::Missing { next: number };
                 reader.damage.push(Damage::all(next, 0, flaw));
             }
             reader.file(Header { instance, number }, &path);
-            last = Some(number);
+            reader.ends.made = Some(number);
         }
-        Ok(reader.finish())
+        Ok(reader.finish(folder::has_gap(life)?))
+    }
+
+    /// Whether no request can be missing that had begun.
+    ///
+    /// It can where something cannot be read, and where the life ended while it could not write
+    /// everything down. What was cut off at the very end was being written, and had not begun yet.
+    pub fn is_whole(&self) -> bool {
+        let ends = [self.ends.written, self.ends.made];
+        let is_the_end = |damage: &Damage| {
+            matches!(damage.flaw, Flaw::Torn | Flaw::Empty) && ends.contains(&Some(damage.segment))
+        };
+        !self.gap && self.damage.iter().all(is_the_end)
+    }
+
+    /// Whether the life ended while requests were running that it could not write down.
+    pub fn has_gap(&self) -> bool {
+        self.gap
     }
 
     /// How many requests have ended.
@@ -204,7 +235,10 @@ impl Reader {
         for piece in scan(bytes, from) {
             let (offset, length, flaw) = match piece {
                 Piece::Record(record) => match self.record(&record) {
-                    Some(()) => continue,
+                    Some(()) => {
+                        self.ends.written = Some(number);
+                        continue;
+                    }
                     None => (record.offset, record.bytes.len(), Flaw::Unintelligible),
                 },
                 Piece::Bad { offset, bytes: bad } if offset + bad == bytes.len() => {
@@ -255,7 +289,7 @@ impl Reader {
         Some(())
     }
 
-    fn finish(self) -> Remains {
+    fn finish(self, gap: bool) -> Remains {
         let left = |found: &Found| matches!(found.standing, Standing::Begun | Standing::Settled);
         let found: Vec<Found> = self.requests.into_values().filter(left).collect();
         let open = found
@@ -265,6 +299,8 @@ impl Reader {
             open: open.count(),
             segments: self.segments,
             damage: self.damage,
+            ends: self.ends,
+            gap,
             found,
         }
     }

@@ -1,10 +1,14 @@
 //! What a world is made of: limits, keys, habits of clients, faults. All of it from the seed.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use llmlite_core::{
     ids::{KeyId, LimitId, TeamId},
-    limits::{Ceiling, Fit, Limit, Measure, Percent, Period, Scope, Subject},
+    limits::{Ceiling, Fit, Limit, Measure, Percent, Period, Raise, Scope, Subject},
     money::Nanodollars,
 };
 use llmlite_policy::{BudgetOutage, RateOutage, Settings};
@@ -34,6 +38,8 @@ pub(crate) struct Scenario {
     pub(crate) beginning: u64,
     /// For each key the limits that bind it.
     pub(crate) rules: Vec<Arc<[Limit]>>,
+    /// Limits without a ceiling at the beginning.
+    pub(crate) open: Vec<LimitId>,
     pub(crate) settings: Settings,
     /// How long there are requests and faults.
     pub(crate) lasts: u64,
@@ -62,7 +68,12 @@ impl Scenario {
     pub(crate) fn new(random: &mut Random) -> Self {
         let worst = (random.range(1, 20), random.range(20, 120));
         let keys = random.range(1, 4);
-        let rules = limits(random, keys, worst.1);
+        let beginning = *random.pick(&BEGINNINGS);
+        let rules = limits(random, keys, worst.1, beginning);
+        let without_raise = rules.iter().flat_map(|rules| rules.iter());
+        let without_raise = without_raise.filter(|limit| limit.raise.is_none());
+        let mut open: Vec<LimitId> = without_raise.map(|limit| limit.id).collect();
+        open.retain(|_| random.chance(80));
         let idle = *random.pick(&[2, 4, 4, 30]);
         let settings = Settings {
             horizon: Duration::from_secs(*random.pick(&[1, 10, 120])),
@@ -83,8 +94,9 @@ impl Scenario {
         };
         Self {
             instances: usize::try_from(random.range(2, 6)).unwrap_or(2),
-            beginning: *random.pick(&BEGINNINGS),
+            beginning,
             rules,
+            open,
             settings,
             lasts: seconds.cast_unsigned() * SECOND,
             pause: random.range(30, 400) * MILLI.cast_signed(),
@@ -92,7 +104,10 @@ impl Scenario {
             tokens: (random.range(1, 10), random.range(10, 60)),
             takes: (
                 random.range(1, 50) * 1_000,
-                random.range(100, 6_000) * 1_000,
+                match random.chance(150) {
+                    true => random.range(5_000, 100_000) * 1_000,
+                    false => random.range(100, 6_000) * 1_000,
+                },
             ),
             unsent: 30,
             underestimated: *random.pick(&[0, 0, 0, 20]),
@@ -115,6 +130,7 @@ impl Scenario {
             instances: 5,
             beginning: 1_795_514_400,
             rules: vec![[limit].into()],
+            open: Vec::new(),
             settings: Settings::default(),
             lasts: seconds * SECOND,
             pause: SECOND.cast_signed() / per_second.max(1),
@@ -135,10 +151,32 @@ impl Scenario {
         let limits = self.rules.iter().flat_map(|rules| rules.iter());
         limits.map(|limit| (limit.id, limit.ceiling))
     }
+
+    /// The ceilings at the beginning.
+    pub(crate) fn first_ceilings(&self) -> impl Iterator<Item = (LimitId, Ceiling)> {
+        let limits = self.rules.iter().flat_map(|rules| rules.iter());
+        limits.map(|limit| {
+            let raised = limit.raise.map_or(limit.ceiling, |raise| raise.to);
+            let is_open = self.open.contains(&limit.id);
+            (limit.id, if is_open { Ceiling::Unlimited } else { raised })
+        })
+    }
+
+    /// The limits that are raised for a while, and when that is over, from the beginning on.
+    pub(crate) fn raises(&self) -> Vec<(LimitId, u64)> {
+        let limits = self.rules.iter().flat_map(|rules| rules.iter());
+        let begins = SystemTime::UNIX_EPOCH + Duration::from_secs(self.beginning);
+        let ends = limits.filter_map(|limit| {
+            let lasts = limit.raise?.until.duration_since(begins).ok()?;
+            Some((limit.id, u64::try_from(lasts.as_micros()).ok()?))
+        });
+        let once: BTreeMap<LimitId, u64> = ends.collect();
+        once.into_iter().collect()
+    }
 }
 
 /// A handful of limits of every kind: of the organisation, a team, each key, and of one model.
-fn limits(random: &mut Random, keys: i64, worst: i64) -> Vec<Arc<[Limit]>> {
+fn limits(random: &mut Random, keys: i64, worst: i64, beginning: u64) -> Vec<Arc<[Limit]>> {
     let period = *random.pick(&Period::ALL);
     let day = Measure::Budget(Period::Day);
     let (rpm, tpm) = (Measure::RequestsPerMinute, Measure::TokensPerMinute);
@@ -146,6 +184,16 @@ fn limits(random: &mut Random, keys: i64, worst: i64) -> Vec<Arc<[Limit]>> {
         let ceiling = worst * *random.pick(&[1, 5, 20, 100, 1_000]);
         let mut limit = limit(id, subject, measure, ceiling);
         limit.fit = *random.pick(&[Fit::Deny, Fit::Deny, Fit::Clamp]);
+        if random.chance(500) {
+            limit.thresholds.clear();
+        }
+        if random.chance(150) {
+            let ends = Duration::from_secs(beginning + random.range(3, 30).cast_unsigned());
+            limit.raise = Some(Raise {
+                to: Ceiling::At(ceiling * *random.pick(&[2, 10])),
+                until: SystemTime::UNIX_EPOCH + ends,
+            });
+        }
         limit
     };
     let team = Subject::Team(TeamId(1));
@@ -166,6 +214,12 @@ fn limits(random: &mut Random, keys: i64, worst: i64) -> Vec<Arc<[Limit]>> {
             Measure::ParallelRequests,
             random.range(1, 12),
         ));
+    }
+    if random.chance(300) {
+        let ceiling = random.range(1, 5);
+        let mut watched = limit(6, team, Measure::ParallelRequests, ceiling);
+        watched.shadow = true;
+        shared.push(watched);
     }
     let of_key = |key: i64| {
         let subject = Subject::Key(KeyId(key));

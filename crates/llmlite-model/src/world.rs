@@ -10,6 +10,7 @@ use std::{
 
 use llmlite_core::{
     ids::{InstanceId, LimitId},
+    limits::Limit,
     ports::quota::QuotaFailure,
     quota::{AccountKey, Answer, Call},
 };
@@ -26,6 +27,7 @@ mod checks;
 mod clients;
 mod faults;
 mod instance;
+mod knowledge;
 mod network;
 mod rest;
 
@@ -59,6 +61,10 @@ enum Step {
     Rejoin(usize),
     /// A crashed instance starts anew.
     Restart(usize),
+    /// A process that was told that its leases are closed ends.
+    Stop(Life),
+    /// A temporary raise is over.
+    RaiseEnds(LimitId),
     /// What a crashed life has left on its disk is written down, and its leases are closed.
     Recover(InstanceId),
     /// An instance hears that limits were changed.
@@ -118,6 +124,8 @@ pub(crate) struct World {
     /// What crashed lives have left, until it is written down.
     remains: BTreeMap<InstanceId, Remains>,
     promises: Promises,
+    /// Limits whose temporary raise lasts.
+    raised: BTreeSet<LimitId>,
     calm: bool,
     /// Requests admitted before the last one, if that has to be admitted too.
     last_try: Option<u64>,
@@ -179,7 +187,7 @@ impl World {
             queued: 0,
             database: Database {
                 planted,
-                ceilings: scenario.ceilings().collect(),
+                ceilings: scenario.first_ceilings().collect(),
                 ..Database::default()
             },
             ahead: 0,
@@ -190,6 +198,7 @@ impl World {
             last_request: 0,
             remains: BTreeMap::new(),
             promises: Promises::new(&scenario),
+            raised: BTreeSet::new(),
             calm: false,
             last_try: None,
             figures: Figures::default(),
@@ -197,6 +206,10 @@ impl World {
             random,
             scenario,
         };
+        for (limit, ends) in world.scenario.raises() {
+            world.raised.insert(limit);
+            world.after(ends, Step::RaiseEnds(limit));
+        }
         for place in 0..world.scenario.instances {
             world.start(place);
         }
@@ -257,6 +270,8 @@ impl World {
             Step::Restore => self.restore(),
             Step::Rejoin(place) => self.rejoin(place),
             Step::Restart(place) => self.start(place),
+            Step::Stop(life) => self.stop(life),
+            Step::RaiseEnds(limit) => self.end_raise(limit),
             Step::Recover(id) => self.recover(id),
             Step::Change(life, limits) => return self.change(life, &limits),
             Step::Calm => self.calm(),
@@ -302,6 +317,20 @@ impl World {
     fn living(&mut self, (place, life): Life) -> Option<&mut Instance> {
         let instance = self.instances.get_mut(place)?;
         (instance.life == life && instance.running).then_some(instance)
+    }
+
+    /// For each key the limits that bind it now.
+    fn rules(&self) -> Vec<Arc<[Limit]>> {
+        let now = |limit: &Limit| {
+            let ceiling = self.database.ceilings.get(&limit.id);
+            let unchanged = self.raised.contains(&limit.id);
+            Limit {
+                ceiling: *ceiling.filter(|_| !unchanged).unwrap_or(&limit.ceiling),
+                ..limit.clone()
+            }
+        };
+        let keys = self.scenario.rules.iter();
+        keys.map(|rules| rules.iter().map(now).collect()).collect()
     }
 
     fn alive(&self) -> BTreeSet<usize> {

@@ -141,6 +141,7 @@ fn grant(key: i64) -> KeyGrant {
         models: ModelScope::All,
         expires_at: None,
         revoked_at: None,
+        cut_streams: false,
         strict: false,
         rules: Arc::new(Rules::new(wish(key).rules.to_vec())),
     }

@@ -166,11 +166,11 @@ impl PolicyEngine {
     ///
     /// When a limit for all models is known to be used up.
     pub fn check_limits(&self, grant: &KeyGrant) -> Result<(), Denial> {
-        let mut state = self.state();
-        if state.limiter.is_fenced() {
-            return Err(Denial::Limited(Box::new(Refusal::draining())));
-        }
-        match state.limiter.peek(self.time(), grant.rules.overall()) {
+        match self
+            .state()
+            .limiter
+            .peek(self.time(), grant.rules.overall())
+        {
             Some(refusal) => Err(Denial::Limited(refusal)),
             None => Ok(()),
         }
@@ -197,9 +197,6 @@ impl PolicyEngine {
             false => worst,
         };
         let mut state = self.state();
-        if state.limiter.is_fenced() {
-            return Err(Denial::Limited(Box::new(Refusal::draining())));
-        }
         let asked = limiter::Wish {
             rules: Arc::clone(rules),
             worst,

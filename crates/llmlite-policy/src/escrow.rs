@@ -17,7 +17,7 @@ use llmlite_core::{
     quota::BudgetAnswer,
 };
 
-use crate::Settings;
+use crate::{Settings, mark::Mark};
 
 #[derive(Debug)]
 pub(crate) struct Account {
@@ -44,23 +44,16 @@ pub(crate) struct Account {
     /// A call ended without our knowing whether it was carried out.
     pub(crate) doubtful: bool,
     /// The limit has changed since the database last told.
-    pub(crate) outdated: bool,
+    pub(crate) outdated: Mark,
     /// The lease was overdrawn: the budget may have paid what it could not.
-    audit: Audit,
+    audit: Mark,
     pub(crate) told: Option<Told>,
     refused: Option<Memory>,
-    pub(crate) recalled: bool,
+    /// Others are short of it.
+    pub(crate) recalled: Mark,
     pub(crate) last_used: Duration,
     pub(crate) announced: u8,
     pace: Pace,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Audit {
-    None,
-    Due,
-    /// The call under way will tell all.
-    Sent,
 }
 
 /// What the database last said.
@@ -113,11 +106,11 @@ impl Account {
             acked_at_send: 0,
             known: false,
             doubtful: false,
-            outdated: false,
-            audit: Audit::None,
+            outdated: Mark::None,
+            audit: Mark::None,
             told: None,
             refused: None,
-            recalled: false,
+            recalled: Mark::None,
             last_used: now,
             announced: 0,
             pace: Pace {
@@ -158,10 +151,25 @@ impl Account {
         self.pace.largest = self.pace.largest.max(amount);
     }
 
+    /// Whether more was leased than the ceiling allows now, as when it has been lowered. Then what
+    /// lies here is not ours to spend: it goes back.
+    pub(crate) fn is_over(&self) -> bool {
+        self.told.is_some_and(|told| told.left < 0)
+    }
+
+    /// What the next request can have of `avail`.
+    pub(crate) fn usable(&self) -> i64 {
+        if self.is_over() {
+            self.avail.min(0)
+        } else {
+            self.avail
+        }
+    }
+
     /// Whether the database is known to have less than `amount` besides what is here.
     pub(crate) fn is_refused(&self, now: Duration, amount: i64) -> bool {
         self.refused
-            .is_some_and(|memory| now < memory.until && amount - self.avail > memory.left)
+            .is_some_and(|memory| now < memory.until && amount - self.usable() > memory.left)
     }
 
     /// Spent by everybody, as far as the database has told, and by us since.
@@ -210,7 +218,7 @@ impl Account {
     pub(crate) fn surplus(&self, now: Duration, over: bool, settings: &Settings) -> i64 {
         let target = self.target(settings);
         let idle = now.saturating_sub(self.last_used) >= settings.idle;
-        let surplus = if over || idle || self.recalled {
+        let surplus = if over || idle || self.recalled.is_set() || self.is_over() {
             self.avail
         } else if self.avail > target.saturating_mul(2) {
             self.avail - target
@@ -224,11 +232,12 @@ impl Account {
     pub(crate) fn deficit(&self, now: Duration, settings: &Settings) -> i64 {
         let idle = now.saturating_sub(self.last_used) >= settings.idle;
         let remembered = self.refused.is_some_and(|memory| now < memory.until);
+        let taken_up = self.recalled.is_set() || self.is_over() || remembered;
         let target = self.target(settings);
-        if idle || self.recalled || remembered || self.avail >= target / 2 {
+        if idle || taken_up || self.avail >= target / 2 {
             return 0;
         }
-        target - self.avail
+        target.saturating_sub(self.avail)
     }
 
     /// A call about this account goes out that gives back `give`.
@@ -236,12 +245,12 @@ impl Account {
         self.avail -= give;
         self.returning += give;
         self.acked_at_send = self.acked;
-        if self.audit != Audit::None {
-            self.audit = if self.pending == 0 {
-                Audit::Sent
-            } else {
-                Audit::Due
-            };
+        self.outdated.sent();
+        if self.audit.is_set() {
+            self.audit.set();
+        }
+        if self.pending == 0 {
+            self.audit.sent();
         }
     }
 
@@ -270,10 +279,8 @@ impl Account {
         self.granted = answer.granted;
         self.returning = 0;
         self.doubtful = false;
-        self.outdated = false;
-        if self.audit == Audit::Sent {
-            self.audit = Audit::None;
-        }
+        self.outdated.answered();
+        self.audit.answered();
         self.avail = self.granted - self.acked + self.excess - self.reserved - self.pending;
         self.told = Some(Told {
             at: now,
@@ -284,7 +291,10 @@ impl Account {
             left: answer.left,
             acked: self.acked - since_sent,
         });
-        if asked > 0 {
+        if self.outdated.is_set() {
+            // It was carried out before the limit was changed, and refused by what no longer holds.
+            self.refused = None;
+        } else if asked > 0 {
             self.refused = short.then_some(Memory {
                 until: now + settings.refusal_memory,
                 left: answer.left.max(0),
@@ -307,8 +317,8 @@ impl Account {
 
     /// Whether only the database can tell how it stands.
     pub(crate) fn needs_telling(&self) -> bool {
-        let overdrawn = self.audit != Audit::None && self.pending == 0;
-        self.doubtful || self.outdated || overdrawn
+        let overdrawn = self.audit.is_set() && self.pending == 0;
+        self.doubtful || self.outdated.is_set() || overdrawn
     }
 
     /// Whether nothing of it is left, here or in the database's lease.
@@ -318,12 +328,12 @@ impl Account {
             && self.pending == 0
             && self.returning == 0
             && !self.doubtful
-            && self.audit == Audit::None
+            && !self.audit.is_set()
     }
 
     fn notice_debt(&mut self) {
         if self.avail < 0 {
-            self.audit = Audit::Due;
+            self.audit.set();
         }
     }
 }

@@ -14,6 +14,7 @@ mod escrow;
 pub mod estimate;
 mod learn;
 pub mod limiter;
+mod mark;
 mod permits;
 pub mod price;
 mod ring;

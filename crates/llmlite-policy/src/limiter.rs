@@ -11,7 +11,7 @@
 //! - settles every ticket exactly once.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{BTreeMap, HashMap, VecDeque},
     sync::Arc,
     time::{Duration, SystemTime},
 };
@@ -53,6 +53,8 @@ pub struct Limiter {
     budgets: ById<Budget>,
     rates: ById<Rate>,
     permits: ById<Permit>,
+    /// When temporary raises end, as far as requests have told: then these limits are asked anew.
+    raises: BTreeMap<LimitId, SystemTime>,
     waiters: VecDeque<Waiter>,
     last_waiter: u64,
     /// When everything was last looked over, and whether the result is still to be sent.
@@ -141,6 +143,7 @@ impl Limiter {
             budgets: HashMap::default(),
             rates: HashMap::default(),
             permits: HashMap::default(),
+            raises: BTreeMap::new(),
             waiters: VecDeque::new(),
             last_waiter: 0,
             scanned: None,
@@ -154,7 +157,7 @@ impl Limiter {
 
     /// Lets a request through if all its limits allow it, and takes from all of them or none.
     pub fn admit(&mut self, now: Duration, wish: Wish) -> Verdict {
-        if self.draining {
+        if self.is_stopping() {
             return Verdict::Refused(Box::new(Refusal::draining()));
         }
         let away = self.link.is_away(now);
@@ -162,7 +165,7 @@ impl Limiter {
         if let Some(refusal) = look.refusal {
             return Verdict::Refused(refusal);
         }
-        if !look.short {
+        if look.short.is_none() {
             let admitted = self.take(now, &wish, look.amount, away, look.shadowed);
             return Verdict::Admitted(admitted);
         }
@@ -174,7 +177,7 @@ impl Limiter {
     /// Why nothing at all would be let through by these rules now, as far as that is known here.
     /// Takes and asks nothing.
     pub fn peek(&mut self, now: Duration, rules: &Arc<[Limit]>) -> Option<Box<Refusal>> {
-        if self.draining {
+        if self.is_stopping() {
             return Some(Box::new(Refusal::draining()));
         }
         let smallest = Wish {
@@ -216,19 +219,7 @@ impl Limiter {
     /// These limits were set, changed or taken away: what is remembered of them is asked anew.
     pub fn changed(&mut self, now: Duration, limits: &[LimitId]) -> Vec<Command> {
         for id in limits {
-            if let Some(budget) = self.budgets.get_mut(id) {
-                for account in &mut budget.accounts {
-                    account.outdated = true;
-                    account.forget_refusal();
-                }
-            }
-            if let Some(rate) = self.rates.get_mut(id) {
-                rate.forget_refusal();
-            }
-            if let Some(permit) = self.permits.get_mut(id) {
-                permit.outdated = true;
-                permit.forget_refusal();
-            }
+            self.outdate(*id);
         }
         self.scan_due = true;
         self.compose(now).map(Command::Ask).into_iter().collect()
@@ -246,7 +237,7 @@ impl Limiter {
     pub fn recalled(&mut self, now: Duration, accounts: &[AccountKey]) -> Vec<Command> {
         for key in accounts {
             if let Some(account) = self.account(*key) {
-                account.recalled = true;
+                account.recalled.set();
             }
         }
         self.scan_due = true;
@@ -257,11 +248,7 @@ impl Limiter {
     pub fn drain(&mut self, now: Duration) -> Vec<Command> {
         self.draining = true;
         self.scan_due = true;
-        let mut commands: Vec<Command> = self
-            .waiters
-            .drain(..)
-            .map(|waiter| Command::Decide(waiter.id, Err(Box::new(Refusal::draining()))))
-            .collect();
+        let mut commands = self.send_away();
         commands.extend(self.compose(now).map(Command::Ask));
         commands
     }
@@ -299,6 +286,28 @@ impl Limiter {
     pub fn underestimates(&self) -> Underestimates {
         self.underestimates
     }
+
+    fn is_stopping(&self) -> bool {
+        self.draining || self.link.is_fenced()
+    }
+
+    /// What is remembered of a limit is asked anew with the next call.
+    fn outdate(&mut self, limit: LimitId) {
+        if let Some(budget) = self.budgets.get_mut(&limit) {
+            for account in &mut budget.accounts {
+                account.outdated.set();
+                account.forget_refusal();
+            }
+        }
+        if let Some(rate) = self.rates.get_mut(&limit) {
+            rate.outdated.set();
+            rate.forget_refusal();
+        }
+        if let Some(permit) = self.permits.get_mut(&limit) {
+            permit.outdated.set();
+            permit.forget_refusal();
+        }
+    }
 }
 
 /// What a measure of a wish asks for, apart from money.
@@ -309,7 +318,8 @@ fn units(measure: Measure, wish: &Wish) -> i64 {
     }
 }
 
-/// Whether a rule can never stand in anybody's way.
+/// Whether a rule can never stand in anybody's way. A budget is charged all the same, because it
+/// may get a ceiling before its window ends.
 fn is_free(limit: &Limit) -> bool {
     limit.ceiling == Ceiling::Unlimited && limit.raise.is_none()
 }

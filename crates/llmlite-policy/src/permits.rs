@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use llmlite_core::{limits::Ceiling, quota::PermitAnswer};
 
-use crate::Settings;
+use crate::{Settings, mark::Mark};
 
 /// How old what is known of a pool in use may get, for a lower ceiling to be noticed.
 const REFRESH: Duration = Duration::from_secs(10);
@@ -23,7 +23,9 @@ pub(crate) struct Permit {
     /// The lease in the database may be other than we think.
     pub(crate) doubtful: bool,
     /// The limit has changed since the database last told.
-    pub(crate) outdated: bool,
+    pub(crate) outdated: Mark,
+    /// The limit is in shadow: the lease tells others what is under way here, and stops nobody.
+    pub(crate) watched: bool,
     told_at: Duration,
     refused_until: Duration,
     /// The most that was under way lately, and since when that has been counted.
@@ -40,7 +42,8 @@ impl Permit {
             in_use: 0,
             told: None,
             doubtful: false,
-            outdated: false,
+            outdated: Mark::None,
+            watched: false,
             told_at: now,
             refused_until: Duration::ZERO,
             peak: 0,
@@ -84,6 +87,9 @@ impl Permit {
     /// How many to hold now: what was needed lately, or only what is needed now when others are
     /// short of permits.
     pub(crate) fn wanted(&self) -> i64 {
+        if self.watched {
+            return self.in_use;
+        }
         let tight = self.told.is_some_and(|told| match told.ceiling {
             Ceiling::Unlimited => false,
             Ceiling::At(n) => n - told.others - told.held <= 0,
@@ -112,6 +118,7 @@ impl Permit {
     /// A call goes out that sets the lease to `hold`. What goes back must not be used any more.
     pub(crate) fn sent(&mut self, hold: i64) {
         self.held = self.held.min(hold);
+        self.outdated.sent();
     }
 
     pub(crate) fn answered(
@@ -125,8 +132,9 @@ impl Permit {
         self.told = Some(*answer);
         self.told_at = now;
         self.doubtful = false;
-        self.outdated = false;
-        if answer.held < asked {
+        self.outdated.answered();
+        // What was refused before the limit was changed no longer holds.
+        if answer.held < asked && !self.outdated.is_set() {
             self.refused_until = now + settings.refusal_memory;
         }
     }
@@ -138,6 +146,6 @@ impl Permit {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.held == 0 && self.in_use == 0 && !self.doubtful && !self.outdated
+        self.held == 0 && self.in_use == 0 && !self.doubtful && !self.outdated.is_set()
     }
 }

@@ -11,6 +11,8 @@ use llmlite_core::{
     quota::{RateAnswer, SLOT, SLOTS},
 };
 
+use crate::mark::Mark;
+
 /// How much sooner a lease ends here than there: for clocks that run at different speeds. Two
 /// seconds of a clock that is off by a thousandth are two milliseconds; ten are plenty, and each
 /// one more keeps requests at the end of every slot waiting for the next.
@@ -27,8 +29,8 @@ pub(crate) struct Rate {
     /// Not yet used in it.
     units: i64,
     pub(crate) told: Option<RateAnswer>,
-    /// Somebody wants to know how it stands now.
-    pub(crate) outdated: bool,
+    /// The limit has changed since the database last told, or somebody wants to know how it stands.
+    pub(crate) outdated: Mark,
     refused: Option<Memory>,
     /// To be booked with the next call: units of past slots, and what exceeded its estimate.
     refunds: Vec<(i64, i64)>,
@@ -67,7 +69,7 @@ impl Rate {
             ends: Duration::ZERO,
             units: 0,
             told: None,
-            outdated: false,
+            outdated: Mark::None,
             refused: None,
             refunds: Vec::new(),
             extra: 0,
@@ -170,9 +172,10 @@ impl Rate {
         self.needed = 0;
     }
 
-    /// What has to be told to the database: refunds, and what is to be added.
-    pub(crate) fn corrections(&mut self, now: Duration) -> (Vec<(i64, i64)>, i64) {
+    /// A call goes out that tells the database what is returned: refunds, and what is to be added.
+    pub(crate) fn sent(&mut self, now: Duration) -> (Vec<(i64, i64)>, i64) {
         self.expire(now);
+        self.outdated.sent();
         (
             std::mem::take(&mut self.refunds),
             std::mem::take(&mut self.extra),
@@ -217,8 +220,11 @@ impl Rate {
             .unwrap_or_default();
         self.ends = (sent + lasts).saturating_sub(MARGIN);
         self.told = Some(*answer);
-        self.outdated = false;
-        if asked > 0 {
+        self.outdated.answered();
+        if self.outdated.is_set() {
+            // It was carried out before the limit was changed, and refused by what no longer holds.
+            self.refused = None;
+        } else if asked > 0 {
             let frees = answer.frees.map(|slot| {
                 let free = time_of(slot.max(answer.slot + 1));
                 now + free.duration_since(clock).unwrap_or_default()
@@ -257,7 +263,7 @@ impl Rate {
     }
 
     fn refund(&mut self, slot: i64, units: i64) {
-        if slot <= self.slot - SLOTS {
+        if slot <= self.slot.saturating_sub(SLOTS) {
             return;
         }
         match self.refunds.iter_mut().find(|(s, _)| *s == slot) {

@@ -20,6 +20,9 @@ use crate::{
 /// Nobody runs out.
 const PLENTY: i64 = 1_000_000_000_000_000;
 const PLENTY_A_MINUTE: i64 = 1_000_000_000;
+/// A machine at its limit may let the database answer too late now and then; a share of refusals
+/// beyond this would make the figure one of refusals, which cost nothing.
+const MOST_UNANSWERED: f64 = 0.01;
 /// The most commands that are listed.
 const LISTED: usize = 12;
 
@@ -47,6 +50,8 @@ pub struct Report {
     pub per_request: f64,
     /// Requests answered in a second.
     pub rate: f64,
+    /// Share of the requests that were not answered.
+    pub unanswered: f64,
     goal: f64,
     outcomes: BTreeMap<String, u64>,
     statements: Vec<(String, i64)>,
@@ -69,7 +74,7 @@ impl Default for Settings {
 ///
 /// # Errors
 ///
-/// When it cannot be carried out, or requests are refused.
+/// When it cannot be carried out.
 pub async fn run(programs: &Programs, settings: &Settings) -> Result<Report, Failure> {
     let size = Size {
         processes: settings.processes,
@@ -97,12 +102,11 @@ pub async fn run(programs: &Programs, settings: &Settings) -> Result<Report, Fai
     let answered = Outcome::Answered.to_string();
     let requests = outcomes.get(&answered).copied().unwrap_or_default() as f64;
     let all: i64 = statements.iter().map(|(_, calls)| calls).sum();
-    if outcomes.keys().any(|name| *name != answered) {
-        return Err(format!("some requests were not answered: {outcomes:?}").into());
-    }
+    let asked: u64 = outcomes.values().sum();
     Ok(Report {
         per_request: all as f64 / requests.max(1.0),
         rate: requests / time.as_secs_f64(),
+        unanswered: 1.0 - requests / asked.max(1) as f64,
         goal: settings.goal,
         outcomes,
         statements,
@@ -201,7 +205,7 @@ impl Plan for Even {
 impl Report {
     /// Whether the goal was reached.
     pub fn held(&self) -> bool {
-        self.per_request < self.goal
+        self.per_request < self.goal && self.unanswered < MOST_UNANSWERED
     }
 }
 
@@ -217,8 +221,11 @@ impl fmt::Display for Report {
         let verdict = if self.held() { "held" } else { "BROKEN" };
         write!(
             f,
-            "hot-path: {verdict}; {:.4} statements per request at {:.0} requests a second (goal: below {})",
-            self.per_request, self.rate, self.goal
+            "hot-path: {verdict}; {:.4} statements per answered request at {:.0} a second (goal: below {}), {:.2} % not answered",
+            self.per_request,
+            self.rate,
+            self.goal,
+            self.unanswered * 100.0
         )
     }
 }

@@ -25,7 +25,8 @@ enum Experiment {
     Overspend {
         #[arg(long, default_value_t = 5)]
         processes: usize,
-        /// How long the load lasts
+        /// How long the load lasts; on a slow machine until all teams' money is gone, but no more
+        /// than 90 seconds longer
         #[arg(long, default_value_t = 120)]
         seconds: u64,
         #[arg(long, default_value_t = 500)]

@@ -31,8 +31,10 @@ const LOOK: Duration = Duration::from_millis(200);
 pub struct Settings {
     /// Gateways.
     pub processes: usize,
-    /// How long the load lasts.
+    /// How long the load lasts at least, with everything that is broken meanwhile.
     pub seconds: u64,
+    /// How much longer it may last until all teams' money is gone, on a slow machine.
+    pub patience: Duration,
     /// Keys of all teams together.
     pub keys: usize,
     /// Teams.
@@ -70,6 +72,7 @@ impl Default for Settings {
         Self {
             processes: 5,
             seconds,
+            patience: Duration::from_secs(90),
             keys: 500,
             teams: 20,
             streams: 64,
@@ -118,7 +121,7 @@ async fn experiment(rig: &mut Rig, settings: &Settings) -> Result<Report, Failur
         .chaos
         .reign(&rig.fleet, &mut rig.database, time)
         .await?;
-    let exhausted = mix.exhausted(Instant::now());
+    let exhausted = run_out(&mix, settings).await;
     let outcomes = load.stop().await;
     let recovery = settle(rig).await?;
     rig.fleet.stop().await?;
@@ -142,6 +145,18 @@ async fn experiment(rig: &mut Rig, settings: &Settings) -> Result<Report, Failur
         kills: rig.fleet.kills(),
         recovery,
     })
+}
+
+/// Waits until all teams' money is gone, or for as long as there is patience, and says whose is.
+async fn run_out(mix: &Mix, settings: &Settings) -> Vec<i64> {
+    let began = Instant::now();
+    loop {
+        let exhausted = mix.exhausted(Instant::now());
+        if exhausted.len() >= settings.teams || began.elapsed() > settings.patience {
+            return exhausted;
+        }
+        sleep(LOOK).await;
+    }
 }
 
 /// Waits until the books of every gateway that was killed are closed: those that run are the only

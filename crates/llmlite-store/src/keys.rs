@@ -55,6 +55,7 @@ fn read(row: &Row) -> Result<KeyGrant, Box<dyn std::error::Error + Send + Sync>>
         ]),
         expires_at: row.try_get::<_, Option<SystemTime>>("expires_at")?,
         revoked_at: row.try_get::<_, Option<SystemTime>>("revoked_at")?,
+        cut_streams: row.try_get("cut_streams")?,
         strict: row.try_get("strict")?,
         rules: Arc::new(Rules::new(limits)),
     })
@@ -82,7 +83,7 @@ macro_rules! grant_from {
             "-- ",
             $name,
             "
-SELECT k.id, k.name, k.user_id, t.id AS team_id, k.expires_at, k.revoked_at, k.strict,
+SELECT k.id, k.name, k.user_id, t.id AS team_id, k.expires_at, k.revoked_at, k.cut_streams, k.strict,
        k.models, u.models AS user_models, t.models AS team_models,
        (SELECT value FROM settings WHERE key = 'organisation_models') AS organisation_models,
        (SELECT coalesce(jsonb_agg(",

@@ -5,7 +5,11 @@ use std::{fmt, time::Duration};
 use deadpool_postgres::{Object, Pool, Runtime, Timeouts};
 use llmlite_core::ports::StoreError;
 use tokio::time::timeout;
-use tokio_postgres::{Error, Row, error::Severity, types::ToSql};
+use tokio_postgres::{
+    Error, Row,
+    error::{Severity, SqlState},
+    types::ToSql,
+};
 
 use crate::{
     database::{CONNECT_TIMEOUT, Database},
@@ -106,19 +110,21 @@ impl Lane {
             sent = true;
             client.query(&statement, params).await
         };
-        let (error, rolled_back) = match timeout(self.deadline, query).await {
+        let (error, after) = match timeout(self.deadline, query).await {
             Ok(Ok(rows)) => return Ok(rows),
-            Ok(Err(e)) => (StatementError::database(sql, &e), is_rolled_back(&e)),
+            Ok(Err(e)) => (StatementError::database(sql, &e), After::of(&e)),
             Err(_) => {
                 let late = StatementError::named(sql, "no answer in time".to_owned());
-                (unavailable(late), false)
+                (unavailable(late), After::Silence)
             }
         };
-        let may_be_done = sent && !rolled_back;
-        if matches!(error, StoreError::Unavailable(_)) {
+        if after != After::Error && matches!(error, StoreError::Unavailable(_)) {
             self.distrust(client);
         }
-        Err(Unanswered { error, may_be_done })
+        Err(Unanswered {
+            error,
+            may_be_done: sent && after == After::Silence,
+        })
     }
 
     /// Throws this connection and all idle ones away: after a failover they lead to the wrong
@@ -129,11 +135,27 @@ impl Lane {
     }
 }
 
-/// Whether the server said so: an error ends the transaction and not the connection, while a
-/// connection may be ended at any time, also after the transaction was committed.
-fn is_rolled_back(error: &Error) -> bool {
-    let said = error.as_db_error();
-    said.is_some_and(|said| said.parsed_severity() == Some(Severity::Error))
+/// What a failure leaves behind.
+#[derive(PartialEq, Eq)]
+enum After {
+    /// The server said that it has undone everything; the connection is as good as before.
+    Error,
+    /// It said so too, but is not the one to talk to any more.
+    Demotion,
+    /// The connection is of no use, and nobody knows what was done: a server may end it at any
+    /// time, also after it has committed.
+    Silence,
+}
+
+impl After {
+    fn of(error: &Error) -> Self {
+        match error.as_db_error() {
+            Some(said) if said.parsed_severity() != Some(Severity::Error) => Self::Silence,
+            Some(said) if *said.code() == SqlState::READ_ONLY_SQL_TRANSACTION => Self::Demotion,
+            Some(_) => Self::Error,
+            None => Self::Silence,
+        }
+    }
 }
 
 impl fmt::Debug for Lane {

@@ -12,7 +12,7 @@ use llmlite_core::{
     ports::quota::{QuotaFailure, QuotaStore},
     quota::{Announcement, Answer, Call},
 };
-use tracing::{error, warn};
+use tracing::error;
 
 use self::lines::Lines;
 use crate::{pool::Unanswered, store::Store};
@@ -56,15 +56,12 @@ impl QuotaStore for Store {
     }
 }
 
-/// Only here the cause is known, so here it is logged.
 fn told(unanswered: &Unanswered) -> QuotaFailure {
-    let failure = if unanswered.may_be_done {
+    if unanswered.may_be_done {
         QuotaFailure::Unknown
     } else {
         QuotaFailure::NotDone
-    };
-    warn!(reason = %unanswered.error, outcome = %failure, "a call about limits has no answer");
-    failure
+    }
 }
 
 const EXCHANGE: &str = "\

@@ -1,7 +1,16 @@
-use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    time::Duration,
+};
 
 use llmlite_core::ports::StoreError;
 use tokio_postgres::Row;
+use tracing::{debug, warn};
 
 use crate::{
     database::Database,
@@ -73,6 +82,8 @@ struct Inner {
     long: Lane,
     /// For the calls about limits, of which one is under way at a time.
     quota: Lane,
+    /// Whether the last of them had no answer.
+    quota_is_silent: AtomicBool,
     /// For the connection that listens, which is none of the pools'.
     listener: Database,
 }
@@ -96,6 +107,7 @@ impl Store {
             lookups: Lane::new(&database, lookups)?,
             long: Lane::new(&database, long)?,
             quota: Lane::new(&database, QUOTA)?,
+            quota_is_silent: AtomicBool::new(false),
             listener: database,
         }));
         store.lookup(PROVE, &[]).await?;
@@ -126,7 +138,17 @@ impl Store {
         sql: &'static str,
         params: Params<'_>,
     ) -> Result<Vec<Row>, Unanswered> {
-        self.0.quota.attempt(sql, params).await
+        let told = self.0.quota.attempt(sql, params).await;
+        let was_silent = self.0.quota_is_silent.swap(told.is_err(), Relaxed);
+        if let Err(unanswered) = &told {
+            // An outage makes one line and not one a call.
+            if was_silent {
+                debug!(reason = %unanswered.error, cause = ?unanswered.error, "a call about limits has no answer");
+            } else {
+                warn!(reason = %unanswered.error, cause = ?unanswered.error, "calls about limits have no answer");
+            }
+        }
+        told
     }
 
     pub(crate) fn listener(&self) -> &Database {
@@ -138,10 +160,10 @@ impl Store {
 /// wonder.
 const QUOTA: LaneConfig = LaneConfig {
     connections: 1,
-    deadline: Duration::from_millis(250),
-    statement: Duration::from_millis(200),
-    lock: Duration::from_millis(150),
-    connect: Duration::from_millis(250),
+    deadline: Duration::from_millis(1_000),
+    statement: Duration::from_millis(900),
+    lock: Duration::from_millis(600),
+    connect: Duration::from_millis(500),
 };
 
 const PROVE: &str = "\

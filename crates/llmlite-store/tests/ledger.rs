@@ -166,7 +166,7 @@ async fn a_row_holds_what_the_record_says() {
             "input_tokens": 1000, "output_tokens": 100, "cache_read_tokens": 50,
             "cache_write_5m_tokens": 20, "cache_write_1h_tokens": 10,
             "cost_nanodollars": 4612500, "estimated": true, "ending": "client_gone",
-            "latency_ms": 1500, "time_to_first_token_ms": 250
+            "latency_ms": 1500, "time_to_first_token_ms": 250, "instance_id": 1, "charged": null
         })
     );
 }

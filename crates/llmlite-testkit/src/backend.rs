@@ -1,5 +1,6 @@
 use std::{
     collections::VecDeque,
+    future::pending,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -21,6 +22,8 @@ pub enum Turn {
     Stream(Vec<Step>),
     /// Fails the call, whole or streamed, before its answer begins.
     Fail(BackendErrorKind),
+    /// Never answers the call, whole or streamed.
+    Silence,
 }
 
 /// One step of a streamed answer.
@@ -82,6 +85,7 @@ impl ModelBackend for ScriptedBackend {
                 upstream_request_id: request_id(),
             }),
             Some(Turn::Fail(kind)) => Err(failure(kind)),
+            Some(Turn::Silence) => pending().await,
             _ => Err(failure(BackendErrorKind::Misconfigured)),
         }
     }
@@ -93,6 +97,7 @@ impl ModelBackend for ScriptedBackend {
                 upstream_request_id: request_id(),
             }),
             Some(Turn::Fail(kind)) => Err(failure(kind)),
+            Some(Turn::Silence) => pending().await,
             _ => Err(failure(BackendErrorKind::Misconfigured)),
         }
     }

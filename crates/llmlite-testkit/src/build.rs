@@ -57,6 +57,7 @@ pub fn a_grant() -> KeyGrant {
         models: ModelScope::All,
         expires_at: None,
         revoked_at: None,
+        cut_streams: false,
         strict: false,
         rules: Arc::default(),
     }

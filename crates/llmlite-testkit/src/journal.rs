@@ -27,6 +27,7 @@ pub enum Note {
 pub struct MemoryJournal {
     notes: Mutex<Vec<Note>>,
     full: AtomicBool,
+    untold: AtomicBool,
 }
 
 impl MemoryJournal {
@@ -40,7 +41,15 @@ impl MemoryJournal {
         self.full.store(full, Ordering::SeqCst);
     }
 
+    /// From now on it takes nothing, and cannot even say that something is missing.
+    pub fn set_untold(&self) {
+        self.untold.store(true, Ordering::SeqCst);
+    }
+
     fn take(&self, notes: impl IntoIterator<Item = Note>) -> Result<(), Unkept> {
+        if self.untold.load(Ordering::SeqCst) {
+            return Err(Unkept::Untold(std::io::Error::other("the test says so")));
+        }
         if self.full.load(Ordering::SeqCst) {
             return Err(Unkept::Full);
         }

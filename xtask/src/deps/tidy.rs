@@ -10,11 +10,12 @@ const LONGEST: usize = 1000;
 const CODE: [&str; 6] = ["rs", "sql", "py", "mjs", "sh", "ts"];
 const TEXT: [&str; 6] = ["toml", "md", "json", "jsonl", "yml", "yaml"];
 /// SQL belongs in the store and the migrations; tools that make and inspect databases speak it too.
-const MAY_HOLD_SQL: [&str; 6] = [
+const MAY_HOLD_SQL: [&str; 7] = [
     "crates/llmlite-store/",
     "crates/llmlite-testkit/",
     "crates/llmlite-dev-postgres/",
     "crates/llmlite-e2e/",
+    "crates/llmlite-rig/",
     "migrations/",
     "xtask/src/deps/tidy.rs",
 ];

@@ -10,7 +10,7 @@ use llmlite_core::{
 };
 
 use super::{
-    Which,
+    Which, idle,
     names::{self, measure_name},
 };
 use crate::{ControlError, amounts, dates, models, subjects::Named};
@@ -108,7 +108,7 @@ impl LimitOrder {
             expiry: self.expiry(whose, now)?,
             limits,
         };
-        self.refuse_idle(whose, &wishes)?;
+        idle::refuse(self, whose, &wishes)?;
         Ok(wishes)
     }
 
@@ -205,105 +205,6 @@ impl LimitOrder {
         }
         Ok(Some(Some(at)))
     }
-
-    /// Something that is said and would have no effect is a mistake.
-    fn refuse_idle(&self, whose: &Named, wishes: &Wishes) -> Result<(), ControlError> {
-        let heights = || wishes.limits.iter().map(|wish| wish.height);
-        let kept = || {
-            let kept = wishes.limits.iter().filter(|w| w.height != Height::Remove);
-            kept.map(|wish| wish.which.measure)
-        };
-        let set = heights().any(|height| matches!(height, Height::Set(_)));
-        let has_budget = kept().any(|measure| matches!(measure, Measure::Budget(_)));
-        let has_limit = kept().next().is_some();
-        if wishes.limits.is_empty() {
-            self.refuse_unless_named(whose, &self.which_said())?;
-        }
-        if wishes.limits.is_empty() && wishes.models.is_none() && wishes.expiry.is_none() {
-            self.refuse_unless_named(whose, &self.details_said())?;
-            return invalid(format!(
-                "nothing is said of what to change: give --budget 500/month, --rpm 60 or another \
-                 option of llmlite-admin {} set-limits --help",
-                whose.kind()
-            ));
-        }
-        if !has_limit {
-            self.refuse_unless_named(whose, &self.details_said())?;
-        }
-        if self.raise_until.is_some() && !set {
-            return invalid(
-                "--raise does not say how high: give the height until then, such as --budget \
-                 800/month"
-                    .to_owned(),
-            );
-        }
-        if self.raise_until.is_some() && heights().any(|height| height == Height::Keep) {
-            return invalid("--raise and --change do not go together: name each height".to_owned());
-        }
-        for (said, option) in [
-            (self.overdraft.is_some(), "--overdraft"),
-            (self.fit.is_some(), "--fit"),
-            (self.warn_at.is_some(), "--warn-at"),
-        ] {
-            if said && !has_budget {
-                return invalid(format!(
-                    "{option} is about budgets: name one, such as --change budget/month"
-                ));
-            }
-        }
-        if heights().any(|height| height == Height::Keep) && !self.says_details() {
-            return invalid(
-                "--change says of which limit, but not what: add --warn-at, --fit, --overdraft, \
-                 --shadow or --end-raise; to change how high a limit is, give --budget, --rpm, \
-                 --tpm or --parallel"
-                    .to_owned(),
-            );
-        }
-        Ok(())
-    }
-
-    /// Options that change nothing by themselves, with no limit to change.
-    fn refuse_unless_named(
-        &self,
-        whose: &Named,
-        options: &[(bool, &'static str)],
-    ) -> Result<(), ControlError> {
-        let said: Vec<_> = options.iter().filter(|(said, _)| *said).collect();
-        match said.first() {
-            None => Ok(()),
-            Some((_, option)) => invalid(format!(
-                "{option} does not say of which limit: add its height, such as --budget 500/month, \
-                 or --change budget/month to leave that as it is; see what is set with: llmlite-admin {}",
-                whose.command("show")
-            )),
-        }
-    }
-
-    fn says_details(&self) -> bool {
-        self.end_raise
-            || self.overdraft.is_some()
-            || self.fit.is_some()
-            || self.shadow.is_some()
-            || self.warn_at.is_some()
-    }
-
-    fn which_said(&self) -> [(bool, &'static str); 2] {
-        [
-            (self.model.is_some(), "--model"),
-            (self.each.is_some(), "--each"),
-        ]
-    }
-
-    fn details_said(&self) -> [(bool, &'static str); 6] {
-        [
-            (self.raise_until.is_some(), "--raise"),
-            (self.end_raise, "--end-raise"),
-            (self.overdraft.is_some(), "--overdraft"),
-            (self.fit.is_some(), "--fit"),
-            (self.shadow.is_some(), "--shadow"),
-            (self.warn_at.is_some(), "--warn-at"),
-        ]
-    }
 }
 
 /// Reads `500/month`.
@@ -345,6 +246,6 @@ fn scope(catalogue: &Catalogue, names: &[String]) -> Result<ModelScope, ControlE
     }
 }
 
-fn invalid<T>(text: String) -> Result<T, ControlError> {
+pub(super) fn invalid<T>(text: String) -> Result<T, ControlError> {
     Err(ControlError::Invalid(text))
 }

@@ -11,7 +11,9 @@ pub trait UsageJournal: Send + Sync {
     ///
     /// # Errors
     ///
-    /// When it cannot be kept.
+    /// When it cannot be kept. If the request runs all the same, the journal tells its next reader
+    /// that it is not whole, until the request is withdrawn, settled here, or flushed; where it
+    /// cannot do that, the error is [`Unkept::Untold`].
     fn begin(&self, record: &UsageRecord) -> Result<(), Unkept>;
 
     /// That request never reached Bedrock.
@@ -55,6 +57,9 @@ pub enum Unkept {
     Full,
     /// The disk failed.
     Disk(std::io::Error),
+    /// The request could not be written down, and not even that it is missing could be: whoever
+    /// reads the journal later would take it for whole.
+    Untold(std::io::Error),
 }
 
 impl fmt::Display for Unkept {
@@ -62,6 +67,7 @@ impl fmt::Display for Unkept {
         f.write_str(match self {
             Self::Full => "the journal is full",
             Self::Disk(_) => "the journal cannot be written",
+            Self::Untold(_) => "the journal cannot be written, nor can it be noted what it lacks",
         })
     }
 }
@@ -70,7 +76,7 @@ impl Error for Unkept {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::Full => None,
-            Self::Disk(cause) => Some(cause),
+            Self::Disk(cause) | Self::Untold(cause) => Some(cause),
         }
     }
 }

@@ -38,6 +38,7 @@ fn each_failure_has_its_status_and_code() {
     check(&denied(Denial::KeyRevoked),         401, invalid, "invalid_api_key", "unknown, revoked or expired");
     check(&denied(Denial::KeyExpired),         401, invalid, "invalid_api_key", "unknown, revoked or expired");
     check(&denied(Denial::LedgerFull),         503, server,  "temporarily_unavailable", "database");
+    check(&Failure::Cut,                      401, invalid, "invalid_api_key", "was revoked while");
     check(&Failure::NoSuchRoute,              404, invalid, "not_found", "/v1");
     check(&Failure::WrongMethod { allowed: Method::POST }, 405, invalid, "method_not_allowed", "POST");
     check(&Failure::MediaType,                415, invalid, "unsupported_media_type", "application/json");
@@ -105,6 +106,7 @@ fn what_may_have_been_paid_for_is_not_to_be_tried_again_by_itself() {
     assert!(!should_retry(backend(Kind::BrokenStream)));
     assert!(!should_retry(backend(Kind::QuotaExceeded)));
     assert!(!should_retry(denied(Denial::KeyRevoked)));
+    assert!(!should_retry(Failure::Cut));
 }
 
 #[test]

@@ -3,9 +3,10 @@ use std::{collections::VecDeque, sync::Mutex};
 use async_trait::async_trait;
 use llmlite_core::{
     catalogue::Residency,
-    ids::KeyId,
+    ids::{KeyId, LimitId},
     money::Nanodollars,
     ports::clock::SystemClock,
+    quota::AccountKey,
     usage::{Ending, Tokens},
 };
 use llmlite_policy::{Errand, Messenger, Settings};
@@ -160,13 +161,15 @@ async fn what_cannot_be_written_in_time_is_counted() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_poison_row_does_not_keep_the_others_out() {
+async fn a_poison_row_does_not_keep_the_others_out_and_stays_in_the_journal() {
     let poison = record();
+    let refused = poison.event_id;
     let book = Arc::new(Book {
-        poison: Some(poison.event_id),
+        poison: Some(refused),
         ..Book::default()
     });
-    let (queue, writer) = queue(10, Arc::clone(&book));
+    let journal = Arc::new(MemoryJournal::default());
+    let (queue, writer) = kept(Some(Arc::clone(&journal)), JournalFull::Continue, 0, &book);
     let mut ids = keep(&queue, 2);
     queue.keep(poison);
     ids.extend(keep(&queue, 2));
@@ -175,6 +178,30 @@ async fn a_poison_row_does_not_keep_the_others_out() {
         1
     );
     assert_eq!(*book.rows.lock().unwrap(), ids);
+    let notes = journal.notes();
+    let flushed = notes.iter().filter_map(|note| match note {
+        Note::Flushed(event) => Some(*event),
+        _ => None,
+    });
+    assert_eq!(flushed.collect::<Vec<_>>(), ids);
+    assert!(notes.contains(&Note::Settled(refused)));
+}
+
+#[test]
+#[rustfmt::skip]
+fn what_a_budget_pays_for_does_not_begin_where_nobody_would_ever_know_of_it() {
+    let check = |how: fn(&MemoryJournal), budgets: usize, want: bool| {
+        let (book, journal) = (Arc::new(Book::default()), Arc::new(MemoryJournal::default()));
+        let (queue, _writer) = kept(Some(Arc::clone(&journal)), JournalFull::Continue, 9, &book);
+        how(&journal);
+        let account = AccountKey { limit: LimitId(3), starts: std::time::UNIX_EPOCH };
+        let record = UsageRecord { accounts: vec![account; budgets], ..record() };
+        assert_eq!(queue.begin(&record), want, "{budgets}");
+    };
+    check(|_| {},                          1, true);
+    check(|journal| journal.set_full(true), 1, true);
+    check(MemoryJournal::set_untold,       1, false);
+    check(MemoryJournal::set_untold,       0, true);
 }
 
 #[tokio::test(start_paused = true)]

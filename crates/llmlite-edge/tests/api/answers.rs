@@ -243,12 +243,18 @@ async fn what_was_changed_in_a_request_is_named() {
 
 #[tokio::test]
 async fn a_stream_that_breaks_off_ends_in_an_error_and_is_estimated() {
-    // Of the output, eight bytes were seen. When we stop at an event that we cannot read, the
-    // model goes on, to its limit for all we know.
+    // Of the output, eight bytes were seen, and it is no more where the model says itself that it
+    // has stopped. Otherwise it may have gone on, to its limit for all we know.
+    let overloaded =
+        json!({ "type": "error", "error": { "type": "overloaded_error", "message": "" } });
     let cuts = [
-        (None, 4),
-        (Some(Step::Fail(Kind::BrokenStream)), 4),
         (Some(Step::Fail(Kind::Internal)), 4),
+        (Some(Step::Fail(Kind::Model)), 4),
+        (Some(Step::Fail(Kind::Overloaded)), 4),
+        (Some(Step::Event(overloaded)), 4),
+        (None, 8192),
+        (Some(Step::Fail(Kind::BrokenStream)), 8192),
+        (Some(Step::Fail(Kind::Unexplained)), 8192),
         (Some(Step::Fail(Kind::Timeout)), 8192),
         (Some(Step::Raw("{".into())), 8192),
     ];
@@ -275,10 +281,39 @@ async fn a_stream_that_breaks_off_ends_in_an_error_and_is_estimated() {
     }
 }
 
-/// What the output of a stream that was cut after `steps` is charged at.
-async fn charged_when_cut(request: &Value, steps: Vec<Step>) -> u64 {
-    let mut steps = steps;
+#[tokio::test]
+#[rustfmt::skip]
+async fn what_may_have_run_without_an_answer_is_charged_to_its_limit_and_what_was_refused_is_not() {
+    let check = async |turn: Turn, stream: bool, output: u64, estimated: bool| {
+        let gateway = start([turn.clone()]).await;
+        let mut request = hello(stream);
+        request["max_tokens"] = json!(1_000);
+        let answer = gateway.chat(&request).await;
+        assert!(answer.status >= 400, "{turn:?}: {}", answer.body);
+        let (usage, _) = gateway.finish().await;
+        assert_eq!(usage.len(), 1, "{turn:?}");
+        let row = &usage[0];
+        assert_eq!((row.tokens.output, row.estimated), (output, estimated), "{turn:?} {stream}");
+        assert_eq!((row.cost.0 > 0, row.tokens.input > 0), (estimated, estimated), "{turn:?}");
+        assert_eq!(row.ending, Ending::UpstreamFailed);
+    };
+    for stream in [false, true] {
+        //                                stream  output estimated
+        check(Turn::Fail(Kind::Timeout),      stream, 1_000, true).await;
+        check(Turn::Fail(Kind::BrokenStream), stream, 1_000, true).await;
+        check(Turn::Fail(Kind::Unexplained),  stream, 1_000, true).await;
+        check(Turn::Fail(Kind::Throttled),    stream, 0,     false).await;
+        check(Turn::Fail(Kind::Internal),     stream, 0,     false).await;
+        check(Turn::Fail(Kind::Invalid),      stream, 0,     false).await;
+    }
+    // A whole answer that nobody can read may be a part of one.
+    check(Turn::Answer(json!({ "type": "message" })), false, 1_000, true).await;
+}
+
+/// What the output of a stream is charged at that the model broke off after `steps`.
+async fn charged_when_cut(request: &Value, mut steps: Vec<Step>) -> u64 {
     steps.insert(0, begin());
+    steps.push(Step::Fail(Kind::Model));
     let gateway = start([Turn::Stream(steps)]).await;
     let answer = gateway.chat(request).await;
     assert_eq!(answer.status, 200, "{}", answer.body);

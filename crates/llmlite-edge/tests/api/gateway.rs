@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use llmlite_core::{
     catalogue::{Catalogue, Residency, ResidencyPolicy, ServedCatalogue},
+    changes::ChangeListener,
     keys::KeyGrant,
     ports::clock::SystemClock,
     usage::UsageRecord,
@@ -32,6 +33,7 @@ pub(crate) struct Gateway {
     pub(crate) journal: Arc<MemoryJournal>,
     pub(crate) models: ServedModels,
     pub(crate) backend: Arc<ScriptedBackend>,
+    pub(crate) changes: Arc<dyn ChangeListener>,
     pub(crate) stop: Stop,
     pub(crate) task: JoinHandle<Ended>,
 }
@@ -79,6 +81,7 @@ pub(crate) async fn start_with(
     let address = listener.local_addr().unwrap();
     let stop = Stop::new();
     let api = Api::new(settings, ports, stop.clone());
+    let changes = api.changes();
     let task = TaskTracker::new().spawn(api.serve(listener));
     Gateway {
         address,
@@ -88,6 +91,7 @@ pub(crate) async fn start_with(
         journal,
         models,
         backend,
+        changes,
         stop,
         task,
     }

@@ -10,4 +10,5 @@ mod answers;
 mod gateway;
 mod limits;
 mod refusals;
+mod revoked;
 mod treatment;

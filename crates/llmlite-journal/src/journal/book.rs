@@ -1,6 +1,7 @@
 //! All that is behind the journal's lock: the segments, and what counts in them.
 
 use std::{
+    collections::BTreeSet,
     fs::File,
     io, mem,
     path::{Path, PathBuf},
@@ -40,6 +41,10 @@ pub(super) struct Book {
     bytes: u64,
     /// Requests whose withdrawal could not be written yet, with the segments of their intents.
     owed: Vec<(EventId, u32)>,
+    /// Requests that have begun and are not in the segments, and that the ledger does not have.
+    missing: BTreeSet<EventId>,
+    /// Whether the life's folder says that there are any.
+    gap: bool,
     /// Something has changed since the last round.
     pub(super) changed: bool,
     /// Segments that were left with entries that are not on the disk yet.
@@ -73,6 +78,8 @@ impl Book {
             current,
             ready: None,
             owed: Vec::new(),
+            missing: BTreeSet::new(),
+            gap: false,
             changed: true,
             unsynced: Vec::new(),
             nameless: true,
@@ -99,6 +106,7 @@ impl Book {
             segments: self.index.segments.len(),
             open: self.index.open(),
             settled: self.index.settled(),
+            missing: self.missing.len(),
             trouble: writing
                 .or(syncing)
                 .or(clearing)
@@ -108,6 +116,14 @@ impl Book {
 
     /// Writes the record of an intent or of a request that has ended.
     pub(super) fn keep(&mut self, kind: Kind, event: EventId, bytes: &[u8]) -> Result<(), Unkept> {
+        let kept = self.enter_record(kind, event, bytes);
+        kept.map_err(|why| match kind {
+            Kind::Intent => self.miss(event, why),
+            _ => why,
+        })
+    }
+
+    fn enter_record(&mut self, kind: Kind, event: EventId, bytes: &[u8]) -> Result<(), Unkept> {
         let settled = kind == Kind::Settled;
         let begun = self.index.place(event);
         if !settled && begun.is_some_and(|place| place.settled) {
@@ -124,11 +140,51 @@ impl Book {
         let offset = self.write(bytes).map_err(Unkept::Disk)?;
         self.full = false;
         self.put(event, offset, bytes, settled);
+        self.miss_no_more(&[event]);
+        Ok(())
+    }
+
+    /// A request begins of which no record could be kept: `why`, unless it is worse than that.
+    ///
+    /// A reader has to know of it before it runs, and so before this returns.
+    pub(super) fn miss(&mut self, event: EventId, why: Unkept) -> Unkept {
+        self.missing.insert(event);
+        if self.gap {
+            return why;
+        }
+        match folder::mark_gap(&self.path) {
+            Ok(()) => {
+                self.gap = true;
+                self.nameless = true;
+                self.changed = true;
+                why
+            }
+            Err(error) => Unkept::Untold(error),
+        }
+    }
+
+    /// Of these nothing is missing any more.
+    pub(super) fn miss_no_more(&mut self, events: &[EventId]) {
+        for event in events {
+            // A round takes the mark away.
+            self.changed |= self.missing.remove(event);
+        }
+    }
+
+    /// Takes the mark away that requests are missing, if none are.
+    pub(super) fn close_gap(&mut self) -> io::Result<()> {
+        if self.gap && self.missing.is_empty() {
+            folder::unmark_gap(&self.path)?;
+            self.gap = false;
+            self.nameless = true;
+            self.changed = true;
+        }
         Ok(())
     }
 
     /// Takes an intent back. A request that has ended cannot be.
     pub(super) fn withdraw(&mut self, event: EventId) -> io::Result<()> {
+        self.miss_no_more(&[event]);
         let Some(intent) = self.index.place(event).filter(|place| !place.settled) else {
             return Ok(());
         };

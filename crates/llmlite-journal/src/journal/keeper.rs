@@ -103,7 +103,9 @@ impl Keeper {
         let dead = self.look(Book::dead);
         let synced = self.sync();
         let cleared = match &synced {
-            Ok(()) => carried.and(self.clear(&dead)),
+            Ok(()) => carried
+                .and(self.clear(&dead))
+                .and(self.desk().book.close_gap()),
             Err(_) => carried,
         };
         self.desk().book.cleared(cleared);

@@ -129,7 +129,8 @@ fn a_folder_that_is_away_for_a_while_is_told_and_used_again() {
     fs::rename(&home, &away).expect("it can be renamed");
     let first = fill(&journal, 1);
     assert!(first > 5, "as far as the open segment goes: {first}");
-    refused(&journal, &Entry::Intent(&intent(first)));
+    let untold = journal.append(&Entry::Intent(&intent(first)));
+    assert!(matches!(untold, Err(Unkept::Untold(_))), "{untold:?}");
     assert!(journal.sync().is_err() || !journal.state().is_healthy());
 
     fs::rename(&away, &home).expect("it can be renamed");

@@ -13,4 +13,5 @@ mod format;
 mod histories;
 mod lives;
 mod space;
+mod whole;
 mod world;

@@ -5,12 +5,12 @@ use std::{
 
 use llmlite_core::{
     ids::{InstanceId, LimitId},
-    limits::{Limit, Measure},
+    limits::{Ceiling, Limit, Measure},
     quota::{AccountKey, Announcement},
 };
 use llmlite_policy::{BudgetOutage, Ticket};
 
-use super::{Request, World};
+use super::{Request, World, knowledge::Knowledge};
 use crate::{
     database::{Database, slot_of},
     scenario::{SECOND, Scenario},
@@ -41,6 +41,7 @@ pub(super) struct Promises {
     under_way: BTreeMap<LimitId, BTreeMap<u64, InstanceId>>,
     /// Former ceilings of each limit, and until when they were in force.
     former: BTreeMap<LimitId, Vec<(u64, i64)>>,
+    pub(super) knowledge: Knowledge,
 }
 
 #[derive(Debug, Default, Clone, Copy)]
@@ -53,6 +54,8 @@ struct Money {
     underestimated: i64,
     /// What was let through without a lease.
     unleased: i64,
+    /// What was leased to running instances whose leases were closed.
+    closed: i64,
     /// What a lost disk took with it.
     lost: i64,
     /// Settled and granted, and the part that no lease covered, after the last step.
@@ -64,6 +67,13 @@ struct Use {
     at: u64,
     request: u64,
     units: i64,
+}
+
+impl Money {
+    /// What was let through without a lease that covered it.
+    fn declared(&self) -> i64 {
+        self.underestimated + self.unleased + self.closed
+    }
 }
 
 impl Promises {
@@ -82,6 +92,7 @@ impl Promises {
             minutes: BTreeMap::new(),
             under_way: BTreeMap::new(),
             former: BTreeMap::new(),
+            knowledge: Knowledge::default(),
         }
     }
 
@@ -93,6 +104,14 @@ impl Promises {
         ticket: Ticket,
         database: &Database,
     ) -> Result<(), String> {
+        let rules = ticket.rules();
+        let budgets = rules
+            .iter()
+            .filter(|l| matches!(l.measure, Measure::Budget(_)));
+        if budgets.count() != request.accounts.len() {
+            return Err(format!("request {id} is not charged to every budget"));
+        }
+        self.knowledge.began(now, id, request.owner, rules);
         for key in &request.accounts {
             self.money.entry(*key).or_default().worst += request.amount;
         }
@@ -123,12 +142,18 @@ impl Promises {
                 "{limit:?}: a unit of slot {slot} was used in slot {begun}"
             ));
         }
-        for limit in ticket.rules().iter().filter(|l| !unleased.contains(&l.id)) {
+        let bound = ticket.rules().iter();
+        let bound = bound.filter(|l| l.ceiling != Ceiling::Unlimited && !unleased.contains(&l.id));
+        for limit in bound {
             let units = match limit.measure {
                 Measure::RequestsPerMinute => 1,
                 Measure::TokensPerMinute => ticket.tokens(),
                 Measure::ParallelRequests => {
                     let owner = database.instances.get(&request.owner);
+                    if owner.is_some_and(|owner| !owner.live) {
+                        // It does not know yet that its leases were closed.
+                        continue;
+                    }
                     if owner.is_none_or(|owner| !owner.is_heard(clock)) {
                         let id = limit.id;
                         return Err(format!("{id:?}: a permit was used that counts as free"));
@@ -152,7 +177,7 @@ impl Promises {
     }
 
     /// Bedrock bills a request, and its ticket is free to be settled.
-    pub(super) fn ended(&mut self, id: u64, request: &Request) -> Option<Ticket> {
+    pub(super) fn ended(&mut self, now: u64, id: u64, request: &Request) -> Option<Ticket> {
         for key in &request.accounts {
             let money = self.money.entry(*key).or_default();
             money.worst -= request.amount;
@@ -162,6 +187,7 @@ impl Promises {
         for under_way in self.under_way.values_mut() {
             under_way.remove(&id);
         }
+        self.knowledge.ended(now, id);
         let ticket = self.tickets.remove(&id)?;
         for limit in ticket.rules().iter() {
             let actual = match limit.measure {
@@ -187,6 +213,32 @@ impl Promises {
     pub(super) fn sets(&mut self, now: u64, limit: LimitId, database: &Database) {
         let former = self.former.entry(limit).or_default();
         former.push((now, database.ceiling(limit)));
+        self.knowledge.sets(now, limit);
+    }
+
+    /// An instance has heard that a limit was set.
+    pub(super) fn is_told(&mut self, now: u64, id: InstanceId, limit: LimitId) {
+        self.knowledge.is_told(now, id, limit);
+    }
+
+    /// A call was carried out.
+    pub(super) fn carried(&mut self, now: u64, id: InstanceId, number: u64) {
+        self.knowledge.carried(now, id, number);
+    }
+
+    /// The leases of an instance that runs are about to be closed: what it spends of them until it
+    /// hears of that is nobody's.
+    pub(super) fn closes(&mut self, id: InstanceId, database: &Database) {
+        let leases = database.leases.iter();
+        for ((key, _), lease) in leases.filter(|((_, owner), _)| *owner == id) {
+            self.money.entry(*key).or_default().closed += lease.held;
+        }
+    }
+
+    /// What is billed of an account and at worst under way, and what of it no lease has to cover.
+    pub(super) fn stands(&self, key: AccountKey) -> (i64, i64) {
+        let money = self.money.get(&key).copied().unwrap_or_default();
+        (money.billed + money.worst, money.declared())
     }
 
     /// Permits of an instance that was silent for too long count as free: what it has under way is
@@ -294,7 +346,7 @@ impl Promises {
             } else {
                 self.allowance * lives
             };
-            let declared = money.underestimated + allowed;
+            let declared = money.underestimated + money.closed + allowed;
             let true_worst = money.billed + money.worst;
             if true_worst > taken + declared + money.lost {
                 return Err(format!(
@@ -311,6 +363,26 @@ impl Promises {
         }
         Ok(())
     }
+
+    /// After all have heard of a ceiling, no more is let through than it allows, or than was let
+    /// through before that.
+    fn check_caps(&self, database: &Database) -> Result<(), String> {
+        for (key, cap) in self.knowledge.caps() {
+            if self.limits.get(&key.limit).is_none_or(|limit| limit.shadow) {
+                continue;
+            }
+            let money = self.money.get(key).copied().unwrap_or_default();
+            let worst = money.billed + money.worst;
+            let fits = database.ceiling(key.limit) + money.declared() + money.lost;
+            let before = cap.worst + money.declared() - cap.declared;
+            if worst > fits.max(before) {
+                return Err(format!(
+                    "{key:?}: {worst} let through, though everybody had heard of {fits} at {before}"
+                ));
+            }
+        }
+        Ok(())
+    }
 }
 
 impl World {
@@ -320,7 +392,8 @@ impl World {
             self.check_books(place)?;
         }
         self.promises
-            .check_money(&self.database, self.last_instance)
+            .check_money(&self.database, self.last_instance)?;
+        self.promises.check_caps(&self.database)
     }
 
     fn check_books(&self, place: usize) -> Result<(), String> {
@@ -357,7 +430,7 @@ impl World {
                 .leases
                 .get(&(key, id))
                 .map_or(0, |lease| lease.held);
-            if books.granted - books.returning - unheard > lease {
+            if !instance.closed && books.granted - books.returning - unheard > lease {
                 return Err(format!("{id:?}: {books:?}, but the lease is {lease}"));
             }
         }

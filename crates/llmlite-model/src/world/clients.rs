@@ -31,22 +31,26 @@ impl World {
 
     /// Sends a request with a key to an instance, if that is running.
     pub(super) fn ask(&mut self, place: usize) -> Result<(), String> {
-        let rules = Arc::clone(self.random.pick(&self.scenario.rules));
+        let key = self.between((0, i64::try_from(self.scenario.rules.len()).unwrap_or(1)));
+        let key = usize::try_from(key).unwrap_or(0);
         let worst = self
             .random
             .range(self.scenario.worst.0, self.scenario.worst.1);
         let tokens = self
             .random
             .range(self.scenario.tokens.0, self.scenario.tokens.1);
-        let wish = Wish {
-            rules,
-            worst: Nanodollars(worst),
-            least: Nanodollars(worst / 3 + 1),
-            tokens,
-        };
         let now = self.now;
         let Some(instance) = self.instances.get_mut(place) else {
             return Ok(());
+        };
+        let Some(rules) = instance.rules.get(key) else {
+            return Ok(());
+        };
+        let wish = Wish {
+            rules: Arc::clone(rules),
+            worst: Nanodollars(worst),
+            least: Nanodollars(worst / 3 + 1),
+            tokens,
         };
         if !instance.running || instance.asleep_until > now {
             return Ok(());
@@ -87,6 +91,13 @@ impl World {
         if now - since > PATIENCE && !slept {
             return Err(format!("{waiter:?} waited for {} us", now - since));
         }
+        let [_, before] = instance.answered;
+        let is_blamed = matches!(&verdict, Err(refusal) if refusal.reason == Reason::StoreAway);
+        if is_blamed && before >= since && instance.troubled < since {
+            return Err(format!(
+                "{waiter:?} was refused for a database that answered"
+            ));
+        }
         match verdict {
             Ok(admitted) => self.begin(life, admitted),
             Err(refusal) => {
@@ -119,10 +130,14 @@ impl World {
         let takes = self.between(self.scenario.takes);
         self.last_request += 1;
         let id = self.last_request;
+        let now = self.now;
         let Some(instance) = self.living(life) else {
             return Err("a request without an instance".to_owned());
         };
         let owner = instance.id;
+        if instance.fenced {
+            return Err(format!("{owner:?} admits a request on closed leases"));
+        }
         let accounts: Vec<_> = admitted.ticket.accounts().collect();
         let request = Request {
             life,
@@ -131,12 +146,12 @@ impl World {
             amount,
             cost: if sent { cost } else { 0 },
             tokens: if sent { tokens } else { 0 },
-            admitted: self.now,
+            admitted: now,
             sent,
         };
-        let now = self.now;
         self.note(|| format!("{owner:?} admits request {id}: {request:?}"));
         let clock = self.clock();
+        self.check_knowledge(life, &admitted)?;
         self.promises
             .began((now, clock), id, &request, admitted.ticket, &self.database)?;
         self.requests.insert(id, request);
@@ -153,8 +168,8 @@ impl World {
             return None;
         }
         let request = self.requests.remove(&id)?;
-        let ticket = self.promises.ended(id, &request)?;
         let now = self.now;
+        let ticket = self.promises.ended(now, id, &request)?;
         let instance = self.living(life)?;
         let clock = instance.clock(now);
         let actual = if request.sent {

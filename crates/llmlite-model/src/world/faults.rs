@@ -29,7 +29,7 @@ impl World {
             true => self.between((100_000, 5_000_000)),
             false => self.between((5_000_000, 45_000_000)),
         };
-        match self.random.range(0, 10) {
+        match self.random.range(0, 21) / 2 {
             0 => self.lose_database(Reach::Down, lasts),
             1 => self.lose_database(Reach::Frozen, lasts),
             2 | 3 => self.cut_off(place, lasts),
@@ -40,6 +40,7 @@ impl World {
             }
             6 => self.fall_asleep(place, lasts.min(6 * SECOND)),
             7 => self.step_clock(),
+            10 => self.close_alive(place),
             _ => self.set_limit(),
         }
     }
@@ -72,6 +73,7 @@ impl World {
         let until = self.now + lasts;
         if let Some(instance) = self.instances.get_mut(place) {
             instance.asleep_until = instance.asleep_until.max(until);
+            instance.troubled = instance.asleep_until;
         }
     }
 
@@ -112,7 +114,7 @@ impl World {
                 continue;
             };
             // Nobody settles it any more.
-            drop(self.promises.ended(request_id, &request));
+            drop(self.promises.ended(now, request_id, &request));
             if journal || now - request.admitted > INTENT {
                 events.push(Event {
                     id: request_id,
@@ -128,6 +130,31 @@ impl World {
         if journal {
             let recovery = delay + self.between((100_000, 4_000_000));
             self.after(recovery, Step::Recover(id));
+        }
+    }
+
+    /// Somebody takes a running process for dead, and closes its leases. What it spends of them
+    /// until it hears of that is beyond the promise.
+    fn close_alive(&mut self, place: usize) {
+        let now = self.now;
+        let Some(instance) = self.instances.get_mut(place) else {
+            return;
+        };
+        if !instance.running || instance.closed {
+            return;
+        }
+        instance.closed = true;
+        instance.troubled = now;
+        let (id, life) = (instance.id, (place, instance.life));
+        self.promises.closes(id, &self.database);
+        self.database.close(id);
+        let delay = self.between((100_000, 3_000_000));
+        self.after(delay, Step::Stop(life));
+    }
+
+    pub(super) fn stop(&mut self, life: Life) {
+        if self.living(life).is_some() {
+            self.crash(life.0, true);
         }
     }
 
@@ -154,6 +181,9 @@ impl World {
     fn set_limit(&mut self) {
         let all: Vec<LimitId> = self.scenario.ceilings().map(|(id, _)| id).collect();
         let limit = *self.random.pick(&all);
+        if self.raised.contains(&limit) {
+            return;
+        }
         let usual = self
             .scenario
             .ceilings()
@@ -174,8 +204,26 @@ impl World {
             };
             let life: Life = (place, instance.life);
             if !self.random.chance(100) {
-                let delay = self.between((1_000, 900_000));
+                let longest = *self.random.pick(&[10_000, 10_000, 900_000]);
+                let delay = self.between((200, longest));
                 self.after(delay, Step::Change(life, vec![limit]));
+            }
+        }
+    }
+
+    /// The usual ceiling is back, and nobody tells.
+    pub(super) fn end_raise(&mut self, limit: LimitId) {
+        let usual = self.scenario.ceilings().find(|(id, _)| *id == limit);
+        let Some((_, usual)) = usual else {
+            return;
+        };
+        let now = self.now;
+        self.raised.remove(&limit);
+        self.promises.sets(now, limit, &self.database);
+        self.database.ceilings.insert(limit, usual);
+        if self.ahead == 0 {
+            for instance in self.instances.iter().filter(|i| i.running) {
+                self.promises.is_told(now, instance.id, limit);
             }
         }
     }
@@ -186,6 +234,7 @@ impl World {
         limits: &[LimitId],
     ) -> Result<Option<usize>, String> {
         let now = self.now;
+        let rules = self.rules();
         let Some(instance) = self.living(life) else {
             return Ok(None);
         };
@@ -193,7 +242,12 @@ impl World {
             return Ok(None);
         }
         let clock: Duration = instance.clock(now);
+        let id = instance.id;
+        instance.rules = rules;
         let commands = instance.limiter.changed(clock, limits);
+        for limit in limits {
+            self.promises.is_told(now, id, *limit);
+        }
         self.obey(life, commands)?;
         Ok(Some(life.0))
     }

@@ -1,6 +1,6 @@
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use llmlite_core::ids::InstanceId;
+use llmlite_core::{ids::InstanceId, limits::Limit};
 use llmlite_policy::{Limiter, limiter::WaiterId};
 
 use super::{Step, World};
@@ -13,6 +13,17 @@ pub(super) struct Instance {
     pub(super) life: u64,
     pub(super) running: bool,
     pub(super) limiter: Limiter,
+    /// For each key the limits that bind it, as far as it knows.
+    pub(super) rules: Vec<Arc<[Limit]>>,
+    /// The call under way, and when it was sent.
+    pub(super) call: Option<(u64, u64)>,
+    /// When the last two calls were sent that it has heard the answer of, the later one first.
+    pub(super) answered: [u64; 2],
+    /// When it last could not do as it should: a call was in vain, or it was asleep.
+    pub(super) troubled: u64,
+    /// Its leases were closed, though it runs; and it has been told.
+    pub(super) closed: bool,
+    pub(super) fenced: bool,
     /// Cut off from the database.
     pub(super) cut_off: bool,
     /// Not scheduled until then.
@@ -63,6 +74,12 @@ impl World {
             life,
             running: true,
             limiter: Limiter::new(self.scenario.settings.clone()),
+            rules: self.rules(),
+            call: None,
+            answered: [0; 2],
+            troubled: self.now,
+            closed: false,
+            fenced: false,
             cut_off: false,
             asleep_until: 0,
             began: self.now,

@@ -81,10 +81,12 @@ impl World {
     /// Sends a call on its way, which may be short.
     pub(super) fn send(&mut self, life: Life, call: Arc<Call>) {
         self.figures.calls += 1;
+        let now = self.now;
         let Some(instance) = self.living(life) else {
             return;
         };
         let (id, cut_off, number) = (instance.id, instance.cut_off, call.number);
+        instance.call = Some((number, now));
         if self.reach == Reach::Down || (cut_off && self.random.chance(500)) {
             let delay = self.between((200, 50_000));
             self.after(delay, Step::Hear(life, number, Err(QuotaFailure::NotDone)));
@@ -132,6 +134,9 @@ impl World {
         let clock = self.clock();
         self.promises.may_excuse(id, &self.database, clock);
         let told = self.database.exchange(id, call, clock, seen);
+        if told.is_ok() {
+            self.promises.carried(self.now, id, call.number);
+        }
         if self.loses() || self.is_cut_off(life) {
             return;
         }
@@ -154,6 +159,7 @@ impl World {
             self.after(until - self.now, Step::Hear(life, number, told));
             return Ok(None);
         }
+        self.note_hearing(life, number, &told);
         let now = self.now;
         let Some(instance) = self.living(life) else {
             return Ok(None);

@@ -3,7 +3,7 @@ use llmlite_core::limits::Measure;
 use super::{Reach, Step, World};
 use crate::scenario::SECOND;
 
-/// Requests end, and everything is written down, within this after the last fault.
+/// Everything is written down within this after the last fault and the end of the last request.
 const WRITTEN: u64 = 15 * SECOND;
 /// What lies idle is back within this after it was found to be idle.
 const GIVEN: u64 = 8 * SECOND;
@@ -24,7 +24,8 @@ impl World {
         for id in without_disk {
             self.after(SECOND, Step::Recover(id));
         }
-        self.after(WRITTEN, Step::AllWritten);
+        let last = self.scenario.takes.1.max(0).cast_unsigned();
+        self.after(last + WRITTEN, Step::AllWritten);
     }
 
     pub(super) fn all_written(&mut self) -> Result<(), String> {

@@ -106,6 +106,7 @@ fn grant() -> KeyGrant {
         models: ModelScope::All,
         expires_at: None,
         revoked_at: None,
+        cut_streams: false,
         strict: false,
         rules: std::sync::Arc::default(),
     }

@@ -2,7 +2,7 @@ use std::time::{Duration, SystemTime};
 
 use llmlite_core::{
     ids::LimitId,
-    limits::{Limit, Measure, Percent, Period, Window},
+    limits::{Ceiling, Limit, Measure, Percent, Period, Window},
     money::Nanodollars,
     quota::AccountKey,
 };
@@ -124,10 +124,18 @@ impl Limiter {
         Some((key, budget.open(now, window)))
     }
 
-    /// Money overdrawn in all accounts here, which the ledger will book: for metrics.
+    /// Money overdrawn in all accounts that are not unlimited, which the ledger will book: for
+    /// metrics.
     pub fn overdrawn(&self) -> Nanodollars {
-        let overdrawn = self.books().map(|books| Nanodollars(books.avail.min(0)));
-        overdrawn.sum()
+        let accounts = self.budgets.values().flat_map(|budget| &budget.accounts);
+        let limited = accounts.filter(|account| {
+            account
+                .told
+                .is_none_or(|told| told.ceiling != Ceiling::Unlimited)
+        });
+        limited
+            .map(|account| Nanodollars(account.avail.min(0)))
+            .sum()
     }
 }
 

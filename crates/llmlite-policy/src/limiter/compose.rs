@@ -10,13 +10,14 @@ use llmlite_core::{
     quota::{AccountKey, BudgetLine, Call, PermitLine, RateLine},
 };
 
-use super::{Limiter, budget, budget::Budget, is_free, units, wait::Waiter};
+use super::{Limiter, budget, budget::Budget, is_free, tick::notice_raise, units, wait::Waiter};
 use crate::{permits::Permit, ring::Rate};
 
 /// How long after its window's end an account is given back: a request may have been admitted in
 /// the last moment.
 const AFTERWARDS: Duration = Duration::from_secs(5);
-/// How old what is known of an account in use may get, for thresholds and ceilings to be noticed.
+/// How old what is known of an account in use may get, for thresholds and a lower ceiling to be
+/// noticed.
 const REFRESH: Duration = Duration::from_secs(10);
 
 /// What all that wait want of one limit: the smallest single need, and the sum.
@@ -57,6 +58,10 @@ impl Limiter {
         call.budgets.sort_unstable_by_key(|line| line.account);
         self.scan_due = false;
         self.renew_due = false;
+        for account in self.budgets.values_mut().flat_map(|b| &mut b.accounts) {
+            // Every answer tells of all recalls.
+            account.recalled.sent();
+        }
         for line in &call.budgets {
             if let Some(account) = self.account(line.account) {
                 account.sent(line.give);
@@ -83,6 +88,7 @@ impl Limiter {
             waiter.asked = Some(number);
             let wish = &waiter.wish;
             for limit in wish.rules.iter().filter(|limit| !is_free(limit)) {
+                notice_raise(&mut self.raises, limit, time);
                 match limit.measure {
                     Measure::Budget(period) => {
                         let budget = self
@@ -113,6 +119,18 @@ impl Limiter {
                 continue;
             };
             let account = budget.open(now, *window);
+            if account.is_over() && account.avail > 0 {
+                // It goes back before anybody asks for more.
+                lines.push(BudgetLine {
+                    account: *key,
+                    ends: window.ends,
+                    least: 0,
+                    ask: 0,
+                    want: 0,
+                    give: if account.doubtful { 0 } else { account.avail },
+                });
+                continue;
+            }
             let ask = wanted.sum.saturating_sub(account.avail);
             if ask > 0 {
                 let target = account.target(&self.settings);
@@ -165,12 +183,13 @@ impl Limiter {
                     line.give = give;
                     line.want = 0;
                 }
-                let watched = !budget.thresholds.is_empty() || account.avail < 0;
                 let old = account
                     .told
                     .is_none_or(|told| now.saturating_sub(told.at) > REFRESH);
-                let used = now.saturating_sub(account.last_used) < self.settings.idle;
-                let look_up = account.needs_telling() || (watched && old && used);
+                // A request under way may leave something to spend when it ends.
+                let used = now.saturating_sub(account.last_used) < self.settings.idle
+                    || account.reserved > 0;
+                let look_up = account.needs_telling() || (old && used);
                 if line.give > 0 || line.want > 0 || look_up {
                     lines.push(line);
                 }
@@ -190,9 +209,9 @@ impl Limiter {
             let ask = wanted.map_or(0, |wanted| wanted.sum - here).max(0);
             let renews = self.renew_due && rate.renews(now, live);
             let corrects = self.scan_due && rate.has_corrections(now);
-            let look_up = self.scan_due && rate.outdated;
+            let look_up = self.scan_due && rate.outdated.is_set();
             if ask > 0 || renews || corrects || look_up {
-                let (refunds, extra) = rate.corrections(now);
+                let (refunds, extra) = rate.sent(now);
                 let least = wanted.map_or(0, |wanted| wanted.least - here);
                 let ahead = if ask > 0 || renews {
                     rate.expected()
@@ -234,10 +253,11 @@ impl Limiter {
                 true => permit.in_use,
                 false => permit.wanted().max(needed),
             };
-            let look_up = permit.doubtful || permit.outdated || permit.is_old(now);
-            if wanted < permit.held || look_up {
+            let look_up = permit.doubtful || permit.outdated.is_set() || permit.is_old(now);
+            let reports = permit.watched && (wanted != permit.held || wanted > 0);
+            if wanted < permit.held || look_up || reports {
                 // A look-up that would take more permits is none: only requests ask for those.
-                let hold = if permit.doubtful {
+                let hold = if permit.doubtful || permit.watched {
                     wanted
                 } else {
                     wanted.min(permit.held)

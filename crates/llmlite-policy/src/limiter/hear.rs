@@ -43,7 +43,10 @@ impl Limiter {
         match failure {
             QuotaFailure::NotDone => self.not_done(&call),
             QuotaFailure::Unknown => self.unknown(&call),
-            QuotaFailure::Fenced => self.link.fence(),
+            QuotaFailure::Fenced => {
+                self.link.fence();
+                return self.send_away();
+            }
         }
         self.resolve_without(now, number, &mut out);
         out.extend(self.compose(now).map(Command::Ask));
@@ -58,11 +61,11 @@ impl Limiter {
         out: &mut Vec<Command>,
     ) {
         for account in self.budgets.values_mut().flat_map(|b| &mut b.accounts) {
-            account.recalled = false;
+            account.recalled.answered();
         }
         for key in &answer.recalled {
             if let Some(account) = self.account(*key) {
-                account.recalled = true;
+                account.recalled.set();
                 self.scan_due |= self.account(*key).is_some_and(|account| account.avail > 0);
             }
         }
@@ -75,6 +78,7 @@ impl Limiter {
                 continue;
             };
             account.answered(now, told, line.ask, &self.settings);
+            self.scan_due |= account.is_over() && account.avail > 0;
             let crossed = thresholds
                 .iter()
                 .filter(|percent| u8::from(**percent) > account.announced)
@@ -101,7 +105,7 @@ impl Limiter {
         // Permits that were to go back stay out of use; the next look over them says so again.
         for line in &call.permits {
             if let Some(permit) = self.permits.get_mut(&line.limit) {
-                permit.outdated = true;
+                permit.outdated.set();
             }
         }
         self.scan_due = true;

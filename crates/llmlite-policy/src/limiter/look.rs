@@ -1,6 +1,9 @@
 use std::time::Duration;
 
-use llmlite_core::limits::{Ceiling, Fit, Limit, Measure};
+use llmlite_core::{
+    limits::{Ceiling, Fit, Limit, Measure},
+    quota::SLOT,
+};
 
 use super::{BudgetOutage, Limiter, RateOutage, Refusal, Wish, is_free, refusal::Frees, units};
 
@@ -11,8 +14,8 @@ pub(super) struct Look {
     pub(super) refusal: Option<Box<Refusal>>,
     /// Whether what was refused is held by other instances, and may lie idle there.
     pub(super) elsewhere: bool,
-    /// Whether the store has to be asked.
-    pub(super) short: bool,
+    /// The place of the first limit of which the store has to be asked.
+    pub(super) short: Option<usize>,
     /// What can be set aside in every budget: the worst case, unless a budget clamps it.
     pub(super) amount: i64,
     pub(super) shadowed: Vec<Refusal>,
@@ -36,11 +39,14 @@ impl Limiter {
         let mut look = Look {
             refusal: None,
             elsewhere: false,
-            short: false,
+            short: None,
             amount: wish.worst.0,
             shadowed: Vec::new(),
         };
-        for limit in wish.rules.iter().filter(|limit| !is_free(limit)) {
+        for (place, limit) in wish.rules.iter().enumerate() {
+            if is_free(limit) && self.can_charge(now, limit) {
+                continue;
+            }
             if limit.shadow {
                 look.shadowed.extend(self.would_refuse(now, limit, wish));
                 continue;
@@ -55,7 +61,7 @@ impl Limiter {
             match say {
                 Say::Fits => {}
                 Say::Clamps(amount) => look.amount = look.amount.min(amount),
-                Say::Short => look.short = true,
+                Say::Short => look.short = look.short.or(Some(place)),
                 Say::Refuses(refusal) => {
                     look.refusal = Some(Box::new(refusal));
                     look.elsewhere = false;
@@ -92,7 +98,7 @@ impl Limiter {
             let starts = budget.window(time).starts;
             budget.find(starts)
         });
-        let avail = account.map_or(0, |account| account.avail);
+        let avail = account.map_or(0, |account| account.usable());
         // What was overdrawn before, and paid by the budget itself, counts towards the allowance.
         let overdrawn = account.map_or(0, |account| account.excess);
         if avail + (allowance - overdrawn).max(0) >= worst {
@@ -174,36 +180,43 @@ impl Limiter {
         self.link.silent_for(now) < self.settings.heartbeat
     }
 
+    /// Whether a request's cost can be charged: the window of a budget has to be known for that.
+    fn can_charge(&self, now: Duration, limit: &Limit) -> bool {
+        !matches!(limit.measure, Measure::Budget(_)) || self.link.time(now).is_some()
+    }
+
     /// What a limit in shadow would say, as far as the database has told.
     fn would_refuse(&mut self, now: Duration, limit: &Limit, wish: &Wish) -> Option<Refusal> {
         let units = units(limit.measure, wish);
-        match limit.measure {
+        let short = match limit.measure {
             Measure::Budget(_) => {
-                let worst = wish.worst.0;
                 let (_, account) = self.open(now, limit)?;
-                let short = account.told.is_some_and(|told| {
-                    told.ceiling != Ceiling::Unlimited && told.left < worst - account.avail
-                });
-                short.then(|| self.budget_refusal(now, limit, worst))
+                let told = account.told?;
+                told.ceiling != Ceiling::Unlimited && told.left < wish.worst.0 - account.avail
             }
             Measure::RequestsPerMinute | Measure::TokensPerMinute => {
                 let rate = self.rates.get(&limit.id)?;
                 let told = rate.told?;
-                let short =
-                    told.ceiling != Ceiling::Unlimited && told.left < units - rate.units(now);
-                short.then(|| {
-                    let slot = Some(llmlite_core::quota::SLOT);
-                    self.rate_refusal(now, limit, units, slot)
-                })
+                told.ceiling != Ceiling::Unlimited && told.left < units - rate.units(now)
             }
             Measure::ParallelRequests => {
                 let permit = self.permits.get(&limit.id)?;
-                let Ceiling::At(ceiling) = permit.told?.ceiling else {
-                    return None;
-                };
-                let used = permit.in_use + permit.told?.others;
-                (used >= ceiling).then(|| self.permit_refusal(limit))
+                let told = permit.told?;
+                matches!(told.ceiling, Ceiling::At(n) if permit.in_use + told.others >= n)
             }
+        };
+        short.then(|| self.refusal(now, limit, wish))
+    }
+
+    /// What is to be said when `limit` does not allow a wish, as far as the database has told.
+    pub(super) fn refusal(&mut self, now: Duration, limit: &Limit, wish: &Wish) -> Refusal {
+        match limit.measure {
+            Measure::Budget(_) => self.budget_refusal(now, limit, wish.worst.0),
+            Measure::RequestsPerMinute | Measure::TokensPerMinute => {
+                let units = units(limit.measure, wish);
+                self.rate_refusal(now, limit, units, Some(SLOT))
+            }
+            Measure::ParallelRequests => self.permit_refusal(limit),
         }
     }
 

@@ -51,16 +51,16 @@ impl Limiter {
             match limit.measure {
                 Measure::Budget(_) => {
                     if let Some((_, account)) = self.open(now, limit) {
-                        account.outdated = true;
+                        account.outdated.set();
                     }
                 }
                 Measure::RequestsPerMinute | Measure::TokensPerMinute => {
                     let rate = self.rates.entry(limit.id);
-                    rate.or_insert_with(|| Rate::new(now)).outdated = true;
+                    rate.or_insert_with(|| Rate::new(now)).outdated.set();
                 }
                 Measure::ParallelRequests => {
                     let permit = self.permits.entry(limit.id);
-                    permit.or_insert_with(|| Permit::new(now)).outdated = true;
+                    permit.or_insert_with(|| Permit::new(now)).outdated.set();
                 }
             }
         }
@@ -82,7 +82,7 @@ impl Limiter {
                 Measure::ParallelRequests => self
                     .permits
                     .get(&limit.id)
-                    .is_some_and(|permit| permit.told.is_some() && !permit.outdated),
+                    .is_some_and(|permit| permit.told.is_some() && !permit.outdated.is_set()),
                 _ => standing.age.is_some_and(|known| known <= age),
             }
         })
@@ -109,7 +109,7 @@ impl Limiter {
         let (_, account) = self.open(now, limit)?;
         let told = account.told?;
         let used = account.spent();
-        let left = told.left.max(0) + account.avail.max(0);
+        let left = (told.left + account.avail.max(0)).max(0);
         let all = match told.ceiling {
             Ceiling::At(n) => Some(n.saturating_add(told.overdraft)),
             Ceiling::Unlimited => None,

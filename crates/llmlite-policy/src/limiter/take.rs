@@ -3,7 +3,8 @@ use std::{sync::Arc, time::Duration};
 use llmlite_core::{limits::Measure, money::Nanodollars};
 
 use super::{
-    Actual, Admitted, Limiter, Refusal, Settled, Ticket, Wish, is_free, ticket::Hold, units,
+    Actual, Admitted, Limiter, Refusal, Settled, Ticket, Wish, is_free, tick::notice_raise,
+    ticket::Hold, units,
 };
 use crate::{
     permits::Permit,
@@ -21,14 +22,20 @@ impl Limiter {
         shadowed: Vec<Refusal>,
     ) -> Admitted {
         let mut holds = Vec::with_capacity(wish.rules.len());
-        for limit in wish.rules.iter().filter(|limit| !is_free(limit)) {
+        for limit in wish.rules.iter() {
+            if limit.raise.is_some()
+                && let Some(time) = self.link.time(now)
+            {
+                notice_raise(&mut self.raises, limit, time);
+            }
             match limit.measure {
                 Measure::Budget(_) => {
                     if let Some((key, account)) = self.open(now, limit) {
-                        holds.push(Hold::Money(key, account.avail >= amount));
+                        holds.push(Hold::Money(key, account.usable() >= amount));
                         account.reserve(now, amount);
                     }
                 }
+                _ if is_free(limit) => {}
                 Measure::RequestsPerMinute | Measure::TokensPerMinute => {
                     let units = units(limit.measure, wish);
                     let rate = self.rates.entry(limit.id).or_insert_with(|| Rate::new(now));
@@ -46,6 +53,7 @@ impl Limiter {
                     let permits = self.permits.entry(limit.id);
                     let permit = permits.or_insert_with(|| Permit::new(now));
                     holds.push(Hold::Permit(limit.id, good && permit.is_free()));
+                    permit.watched = limit.shadow;
                     permit.take(now);
                 }
             }

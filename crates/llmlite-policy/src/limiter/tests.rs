@@ -9,6 +9,7 @@ use llmlite_core::{
 use super::*;
 use desk::Desk;
 
+mod changes;
 mod desk;
 mod leases;
 mod outages;

@@ -1,4 +1,10 @@
-use std::{mem, time::Duration};
+use std::{
+    collections::BTreeMap,
+    mem,
+    time::{Duration, SystemTime},
+};
+
+use llmlite_core::{ids::LimitId, limits::Limit};
 
 use super::{Command, Limiter, wait::Recall};
 use crate::ring::time_of;
@@ -27,6 +33,7 @@ impl Limiter {
             self.forget(now);
         }
         self.turn(now);
+        self.end_raises(now);
         out.extend(self.compose(now).map(Command::Ask));
         out
     }
@@ -44,10 +51,25 @@ impl Limiter {
             .any(|rate| rate.told.is_some())
             .then(|| self.link.when(time_of(self.slot + 1)))
             .flatten();
+        let raise = self.raises.values().min();
+        let raise = raise.and_then(|until| self.link.when(*until));
         waiting
             .chain(resumes)
-            .chain(turn.filter(|at| *at > now))
+            .chain(turn.into_iter().chain(raise).filter(|at| *at > now))
             .min()
+    }
+
+    /// Has limits asked anew whose temporary raise is over: nobody tells of that.
+    fn end_raises(&mut self, now: Duration) {
+        let Some(time) = self.link.time(now) else {
+            return;
+        };
+        let over = self.raises.extract_if(.., |_, until| *until <= time);
+        let over: Vec<LimitId> = over.map(|(limit, _)| limit).collect();
+        for limit in over {
+            self.outdate(limit);
+            self.scan_due = true;
+        }
     }
 
     /// Notices that slots have begun, and has rates renewed that are in use.
@@ -91,5 +113,16 @@ impl Limiter {
         self.permits.retain(|_, permit| {
             !permit.is_empty() || now.saturating_sub(permit.last_used) < idle * 2
         });
+    }
+}
+
+/// Notes when a limit's temporary raise ends, if it has not yet.
+pub(super) fn notice_raise(
+    raises: &mut BTreeMap<LimitId, SystemTime>,
+    limit: &Limit,
+    time: SystemTime,
+) {
+    if let Some(raise) = limit.raise.filter(|raise| time < raise.until) {
+        raises.insert(limit.id, raise.until);
     }
 }

@@ -14,6 +14,8 @@ pub(super) struct Waiter {
     pub(super) deadline: Duration,
     /// The call that asked for it last.
     pub(super) asked: Option<u64>,
+    /// Whether the store has answered such a call.
+    pub(super) was_answered: bool,
     pub(super) recall: Recall,
 }
 
@@ -48,9 +50,19 @@ impl Limiter {
             wish,
             deadline: now + self.settings.patience,
             asked: None,
+            was_answered: false,
             recall: Recall::NotYet,
         });
         id
+    }
+
+    /// Refuses all that wait, because nothing will be admitted any more.
+    pub(super) fn send_away(&mut self) -> Vec<Command> {
+        let refused = self
+            .waiters
+            .drain(..)
+            .map(|waiter| Command::Decide(waiter.id, Err(Box::new(Refusal::draining()))));
+        refused.collect()
     }
 
     /// Gives everybody who waits a verdict that can have one. `answered` is the number of the call
@@ -86,6 +98,7 @@ impl Limiter {
     ) -> Option<Waiter> {
         let look = self.look(now, &waiter.wish, away);
         let was_asked = waiter.asked.is_some() && waiter.asked == answered;
+        waiter.was_answered |= was_asked;
         if let Some(refusal) = look.refusal {
             if !away && waiter.recall == Recall::NotYet && was_asked && look.elsewhere {
                 let retry = now + self.settings.recall_wait;
@@ -105,11 +118,17 @@ impl Limiter {
             out.push(Command::Decide(waiter.id, Err(refusal)));
             return None;
         }
-        if look.short {
+        if let Some(place) = look.short {
             if now < waiter.deadline {
                 return Some(waiter);
             }
-            out.push(Command::Decide(waiter.id, Err(Box::new(Refusal::away()))));
+            // Where the store has answered, and it still was not enough, the limit is to blame.
+            let limit = waiter.wish.rules.get(place).filter(|_| waiter.was_answered);
+            let refusal = match limit {
+                Some(limit) => self.refusal(now, limit, &waiter.wish),
+                None => Refusal::away(),
+            };
+            out.push(Command::Decide(waiter.id, Err(Box::new(refusal))));
             return None;
         }
         let admitted = self.take(now, &waiter.wish, look.amount, away, look.shadowed);

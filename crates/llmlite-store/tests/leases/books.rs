@@ -83,12 +83,16 @@ impl Books {
 
     /// Leases are what accounts say is granted, and the rows of usage are what they say is settled.
     pub(crate) async fn assert_they_agree(&self) {
-        let wrong = "SELECT count(*) FROM budget_accounts a
-                      WHERE granted <> coalesce((SELECT sum(held) FROM budget_leases o
-                                WHERE (o.limit_id, o.starts) = (a.limit_id, a.starts)), 0)
-                         OR settled <> coalesce((SELECT sum(cost_nanodollars)
-                                FROM usage_event e, charged_accounts(e.charged) c
-                               WHERE (c.limit_id, c.starts) = (a.limit_id, a.starts)), 0)";
+        let wrong = "WITH held AS (
+                         SELECT limit_id, starts, sum(held) AS sum FROM budget_leases GROUP BY 1, 2),
+                     spent AS (
+                         SELECT c.limit_id, c.starts, sum(cost_nanodollars) AS sum
+                           FROM usage_event e, charged_accounts(e.charged) c GROUP BY 1, 2)
+                     SELECT count(*) FROM budget_accounts a
+                       FULL JOIN held h USING (limit_id, starts)
+                       FULL JOIN spent s USING (limit_id, starts)
+                      WHERE coalesce(granted, 0) <> coalesce(h.sum, 0)
+                         OR coalesce(settled, 0) <> coalesce(s.sum, 0)";
         assert_eq!(self.number(wrong).await, 0);
     }
 }

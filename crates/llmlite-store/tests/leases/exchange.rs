@@ -1,11 +1,15 @@
 //! What one call does.
 
+use std::future::poll_fn;
+
 use llmlite_core::{
     limits::Ceiling,
     money::Nanodollars,
     ports::quota::{QuotaFailure, QuotaStore},
     quota::{Announcement, BudgetAnswer, Call, PermitAnswer, PermitLine, RateLine},
 };
+use tokio::sync::mpsc;
+use tokio_postgres::{AsyncMessage, Client, Config, NoTls};
 
 use crate::books::{Books, Life, State, account, ask, give};
 
@@ -182,44 +186,44 @@ async fn a_shortage_recalls_idle_money_for_three_seconds_and_says_so_once() {
     assert!(rich.take(&books.store, &[]).await.recalled.is_empty());
     poor.take(&books.store, &[ask(budget, 950)]).await;
     let recall = format!("recall {} 1795478400", budget.0);
-    assert_eq!(heard.until_now(&books).await, [recall.clone(), recall]);
+    assert_eq!(heard.until_now().await, [recall.clone(), recall]);
 }
 
 /// What was notified.
-struct Heard(tokio::sync::Mutex<tokio::sync::mpsc::UnboundedReceiver<String>>);
+struct Heard {
+    said: mpsc::UnboundedReceiver<String>,
+    /// The connection lasts as long as this.
+    client: Client,
+}
 
 impl Heard {
     async fn listen(books: &Books) -> Self {
-        let (said, heard) = tokio::sync::mpsc::unbounded_channel();
-        let config: tokio_postgres::Config = books.database.url().parse().unwrap();
-        let (client, mut connection) = config.connect(tokio_postgres::NoTls).await.unwrap();
-        #[expect(clippy::disallowed_methods, reason = "it ends with the test's runtime")]
+        let (say, said) = mpsc::unbounded_channel();
+        let config: Config = books.database.url().parse().unwrap();
+        let (client, mut connection) = config.connect(NoTls).await.unwrap();
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "it ends with the client, or with the test's runtime"
+        )]
         tokio::spawn(async move {
-            while let Some(Ok(message)) =
-                std::future::poll_fn(|cx| connection.poll_message(cx)).await
-            {
-                if let tokio_postgres::AsyncMessage::Notification(n) = message {
-                    said.send(n.payload().to_owned()).unwrap();
+            while let Some(Ok(message)) = poll_fn(|cx| connection.poll_message(cx)).await {
+                if let AsyncMessage::Notification(n) = message {
+                    say.send(n.payload().to_owned()).unwrap();
                 }
             }
         });
-        client
-            .batch_execute("LISTEN llmlite_changes")
-            .await
-            .unwrap();
-        std::mem::forget(client);
-        Self(tokio::sync::Mutex::new(heard))
+        let listen = "LISTEN llmlite_changes";
+        client.batch_execute(listen).await.unwrap();
+        Self { said, client }
     }
 
     /// All up to a notification of its own.
-    async fn until_now(&self, books: &Books) -> Vec<String> {
-        books
-            .run("SELECT pg_notify('llmlite_changes', 'now')", &[])
-            .await;
-        let mut heard = self.0.lock().await;
+    async fn until_now(mut self) -> Vec<String> {
+        let now = "SELECT pg_notify('llmlite_changes', 'now')";
+        self.client.execute(now, &[]).await.unwrap();
         let mut all = Vec::new();
         loop {
-            match heard.recv().await.unwrap() {
+            match self.said.recv().await.unwrap() {
                 said if said == "now" => return all,
                 said => all.push(said),
             }

@@ -34,8 +34,10 @@ async fn insist(store: &Store, life: &mut Life, call: Call) -> Answer {
     loop {
         match store.exchange(life.id, &call).await {
             Ok(answer) => return answer,
-            Err(QuotaFailure::Fenced) => panic!("nobody closed it"),
-            Err(_) => call.number = life.call().number,
+            Err(failure) => {
+                assert_ne!(failure, QuotaFailure::Fenced, "nobody closed it");
+                call.number = life.call().number;
+            }
         }
     }
 }

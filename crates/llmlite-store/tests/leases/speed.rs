@@ -91,7 +91,10 @@ fn a_call(life: &mut Life, limits: &[(LimitId, LimitId, LimitId)]) -> Call {
 
 fn percentiles(mut took: Vec<Duration>) -> String {
     took.sort();
-    let at = |percent: usize| took[took.len() * percent / 100].as_secs_f64() * 1e3;
+    let at = |percent: usize| {
+        let place = took.len() * percent / 100;
+        took.get(place).unwrap().as_secs_f64() * 1e3
+    };
     format!("p50 {:.2} ms, p99 {:.2} ms", at(50), at(99))
 }
 
@@ -136,7 +139,7 @@ fn a_row(budgets: &[LimitId], n: usize) -> UsageRecord {
     let key = n % 500;
     let charged = [key, 500 + key % 50, 600 + key % 150];
     let mut record = a_charge(
-        &charged.map(|at| account(budgets[at])),
+        &charged.map(|at| account(*budgets.get(at).unwrap())),
         1 + n as i64 % 1_000,
     );
     record.key_id = KeyId(key as i64);

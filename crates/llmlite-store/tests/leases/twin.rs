@@ -217,7 +217,8 @@ impl Both {
 
     async fn change_a_limit(&mut self) {
         let lists = [&self.budgets, &self.rates, &self.permits];
-        let limit = lists[self.random.random_range(0..3)][self.random.random_range(0..3)];
+        let known = lists.iter().flat_map(|list| list.iter().take(3));
+        let limit = *known.choose(&mut self.random).unwrap();
         if self.random.random_bool(0.1) {
             self.books
                 .run("DELETE FROM limits WHERE id = $1", &[&limit.0])

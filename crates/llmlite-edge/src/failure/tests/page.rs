@@ -211,6 +211,7 @@ fn all() -> Vec<(Failure, &'static str)> {
         (CredentialError::Missing.into(),               "no key"),
         (CredentialError::Malformed.into(),             "a key that cannot be read"),
         (Failure::UnknownKey,                           "a key that is unknown, revoked or expired; which, is not told"),
+        (Failure::Cut,                                  "a key that was revoked at once (`--now`) while the answer was on its way"),
         (Failure::Residency { model: "m".into(), needs: Residency::Eu, allowed: Residency::InRegion },
                                                         "the model is served only further away than the operator allows"),
         (Failure::UnknownModel { model: "m".into() },   "no such model, or not for this key"),

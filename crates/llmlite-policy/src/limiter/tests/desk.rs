@@ -184,8 +184,9 @@ impl Desk {
     }
 
     fn ceiling(&self, id: LimitId) -> Ceiling {
+        let time = SystemTime::UNIX_EPOCH + MORNING + self.clock + self.now;
         let rule = self.rules.iter().find(|rule| rule.id == id);
-        rule.map_or(Ceiling::Unlimited, |rule| rule.ceiling)
+        rule.map_or(Ceiling::Unlimited, |rule| rule.ceiling_at(time))
     }
 
     pub(super) fn answer(&mut self, call: &Call) -> Answer {

@@ -151,10 +151,49 @@ fn an_instance_whose_leases_were_closed_stops() {
     assert!(desk.limiter.is_fenced());
     assert_eq!(
         desk.verdict(&need).unwrap().unwrap_err().reason,
-        Reason::StoreAway
+        Reason::Draining
     );
     desk.now += Duration::from_secs(60);
-    assert_eq!(desk.refuses(10, 0).reason, Reason::StoreAway);
+    assert_eq!(desk.refuses(10, 0).reason, Reason::Draining);
+    let rules = Arc::clone(&desk.rules);
+    let peeked = desk.limiter.peek(desk.now, &rules).expect("it is refused");
+    assert_eq!(peeked.reason, Reason::Draining);
+}
+
+#[test]
+fn nothing_is_admitted_on_leases_that_were_closed() {
+    let mut desk = Desk::new(&[budget(1_000_000), rpm(100)]);
+    for _ in 0..5 {
+        let ticket = desk.admits(100, 0);
+        desk.settle(ticket, cost(100));
+        desk.pass(1);
+    }
+    desk.now += millis(2_000);
+    assert!(desk.money().avail > 100, "there would be enough");
+    let need = desk.wait(100);
+    let call = need.ask.clone().unwrap();
+    desk.fail(&call, QuotaFailure::Fenced);
+    let reason = desk.verdict(&need).unwrap().unwrap_err().reason;
+    assert_eq!(reason, Reason::Draining);
+    assert_eq!(desk.refuses(100, 0).reason, Reason::Draining);
+}
+
+#[test]
+fn a_request_that_the_store_has_answered_is_refused_by_its_limit_at_the_end() {
+    // Each answer comes when its slot is over, so that its units are of no use.
+    let mut desk = Desk::new(&[rpm(10)]);
+    desk.now = millis(1_950);
+    let need = desk.wait(1);
+    let call = need.ask.clone().unwrap();
+    let answer = desk.answer(&call);
+    desk.now = millis(2_000);
+    let commands = desk.limiter.answered(desk.now, &answer);
+    assert!(matches!(&commands[..], [Command::Ask(_)]), "{commands:?}");
+    desk.now = millis(2_250);
+    desk.tick();
+    let refusal = *desk.verdict(&need).unwrap().unwrap_err();
+    assert_eq!(refusal.limit.expect("a limit refuses").id, RPM);
+    assert_eq!(refusal.frees, Frees::In(millis(2_000)));
 }
 
 #[test]

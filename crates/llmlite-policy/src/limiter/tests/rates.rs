@@ -116,3 +116,16 @@ fn permits_are_kept_for_two_seconds_and_given_back_then() {
     let held: Vec<_> = desk.calls.iter().flat_map(|call| &call.permits).collect();
     assert_eq!(held.last().unwrap().hold, 0);
 }
+
+#[test]
+fn a_request_that_outlives_all_that_is_known_of_its_rate_is_settled() {
+    for estimate in [0, 10, 100] {
+        let mut desk = Desk::new(&[rpm(100), tpm(1_000)]);
+        let ticket = desk.admits(1, estimate);
+        desk.pass(120);
+        assert!(desk.limiter.rates.is_empty(), "nobody needed it any more");
+        desk.settle(ticket, tokens(10));
+        desk.pass(5);
+        assert_eq!(desk.used(TPM), 10);
+    }
+}

@@ -163,6 +163,42 @@ fn a_limit_in_shadow_only_tells() {
 }
 
 #[test]
+fn parallel_requests_in_shadow_are_counted_and_told_to_others() {
+    let mut desk = Desk::new(&[Limit {
+        shadow: true,
+        ..parallel(3)
+    }]);
+    desk.others = 1;
+    let mut told = Vec::new();
+    let mut held = Vec::new();
+    for _ in 0..4 {
+        let admitted = desk.admit(1, 0).expect("it is only watched");
+        told.push(admitted.shadowed.len());
+        held.push(admitted.ticket);
+        desk.pass(2);
+    }
+    assert_eq!(told, [0, 0, 1, 1]);
+    let reported = |desk: &Desk| {
+        desk.calls
+            .iter()
+            .flat_map(|c| &c.permits)
+            .last()
+            .unwrap()
+            .hold
+    };
+    assert_eq!(
+        reported(&desk),
+        4,
+        "what is under way, and not what is allowed"
+    );
+    for ticket in held {
+        desk.settle(ticket, cost(0));
+    }
+    desk.pass(2);
+    assert_eq!(reported(&desk), 0);
+}
+
+#[test]
 fn what_stands_is_told_without_asking() {
     let rules = [budget(100), rpm(10), parallel(3)];
     let mut desk = Desk::new(&rules);
