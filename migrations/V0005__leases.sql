@@ -244,7 +244,7 @@ END $$;
 
 -- The lines of permits of one call.
 CREATE FUNCTION exchange_permits(
-    me bigint, clock timestamptz, limit_ids bigint[], holds bigint[],
+    me bigint, clock timestamptz, limit_ids bigint[], holds bigint[], busies bigint[],
     OUT ceilings bigint[], OUT here bigint[], OUT elsewhere bigint[]
 ) LANGUAGE plpgsql AS $$
 BEGIN
@@ -258,16 +258,19 @@ BEGIN
         SELECT line.*, present_ceiling(l) AS ceiling,
                coalesce((SELECT sum(o.permits) FROM permit_leases o JOIN gateway_instances i ON i.id = o.instance_id
                           WHERE o.limit_id = line.limit_id AND o.instance_id <> me AND is_heard(i, clock)), 0)::bigint AS others
-          FROM unnest(limit_ids, holds) WITH ORDINALITY AS line (limit_id, hold, place)
+          FROM unnest(limit_ids, holds, busies) WITH ORDINALITY AS line (limit_id, hold, busy, place)
           LEFT JOIN limits l ON l.id = line.limit_id),
     moved AS (
         SELECT seen.*, greatest(0, least(hold, finite_ceiling(ceiling) - others)) AS held FROM seen),
+    -- What is under way counts, also where the ceiling has no room for it any more.
+    booked AS (
+        SELECT moved.*, greatest(held, busy) AS permits FROM moved),
     gone AS (
-        DELETE FROM permit_leases o USING moved m
-         WHERE o.limit_id = m.limit_id AND o.instance_id = me AND m.held = 0),
+        DELETE FROM permit_leases o USING booked b
+         WHERE o.limit_id = b.limit_id AND o.instance_id = me AND b.permits = 0),
     leases AS (
         INSERT INTO permit_leases AS o (limit_id, instance_id, permits)
-        SELECT limit_id, me, held FROM moved WHERE held > 0
+        SELECT limit_id, me, permits FROM booked WHERE permits > 0
         ON CONFLICT (limit_id, instance_id) DO UPDATE SET permits = excluded.permits
          WHERE o.permits <> excluded.permits)
     SELECT array_agg(m.ceiling), array_agg(m.held), array_agg(m.others)
@@ -286,7 +289,7 @@ CREATE FUNCTION exchange_quota(
     budget_leasts bigint[], budget_asks bigint[], budget_wants bigint[], budget_gives bigint[],
     rate_limits bigint[], rate_leasts bigint[], rate_asks bigint[], rate_wants bigint[], rate_extras bigint[],
     refund_places bigint[], refund_slots bigint[], refund_units bigint[],
-    permit_limits bigint[], permit_holds bigint[],
+    permit_limits bigint[], permit_holds bigint[], permit_busies bigint[],
     OUT outcome text, OUT clock timestamptz, OUT live bigint,
     OUT budget_ceilings bigint[], OUT budget_overdrafts bigint[], OUT budget_settled bigint[],
     OUT budget_others bigint[], OUT budget_left bigint[], OUT budget_granted bigint[], OUT budget_drawn bigint[],
@@ -325,7 +328,7 @@ BEGIN
     END IF;
     IF cardinality(permit_limits) > 0 THEN
         SELECT * INTO permit_ceilings, permit_held, permit_others
-          FROM exchange_permits(me, clock, permit_limits, permit_holds);
+          FROM exchange_permits(me, clock, permit_limits, permit_holds, permit_busies);
     END IF;
     SELECT array_agg(o.limit_id), array_agg(o.starts) INTO recalled_limits, recalled_starts
       FROM (SELECT o.limit_id, o.starts

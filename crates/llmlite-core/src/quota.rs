@@ -103,15 +103,18 @@ pub struct RateLine {
 
 /// Sets how many permits this instance holds.
 ///
-/// Its lease becomes the smaller of `hold` and ceiling - permits of the other instances that were
-/// heard of in the last 30 seconds, and never less than nothing. The pool's row has to be locked
-/// before the others' leases are read, by a statement of its own.
+/// It may use the smaller of `hold` and ceiling - permits of the other instances that were heard of
+/// in the last 30 seconds, and never less than nothing. Its lease becomes that, but not less than
+/// `busy`: what is under way counts, also after the ceiling was lowered. The pool's row has to be
+/// locked before the others' leases are read, by a statement of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PermitLine {
     /// Which limit.
     pub limit: LimitId,
     /// How many it wants to hold in all.
     pub hold: i64,
+    /// How many it has in use, or may have when the answer arrives.
+    pub busy: i64,
 }
 
 /// What the database says to a [`Call`]: a line for each of its lines, in their order.
@@ -181,7 +184,7 @@ pub struct PermitAnswer {
     pub limit: LimitId,
     /// The ceiling now.
     pub ceiling: Ceiling,
-    /// What this instance holds.
+    /// What this instance may use.
     pub held: i64,
     /// What others hold.
     pub others: i64,

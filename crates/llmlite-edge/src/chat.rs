@@ -99,18 +99,27 @@ impl App {
         }
         let answer = answered.await.unwrap_or(Err(Failure::Lost));
         let mut response = answer.unwrap_or_else(|failure| failure.answer(dialect, id));
-        reply::set(&mut response, RESIDENCY, model.residency.as_str());
-        reply::set(&mut response, REGION, &self.region);
-        self.tell_limits(response.headers_mut(), grant, Some(&model.name));
-        response
-            .extensions_mut()
-            .insert(Called(Arc::clone(&model.name)));
         for (header, fields) in [(IGNORED, ignored), (ADJUSTED, adjusted)] {
             if !fields.is_empty() {
                 reply::set(&mut response, header, &fields);
             }
         }
+        self.tell_of_the_call(&mut response, &model, grant);
         Ok(response)
+    }
+
+    /// Writes what was called, and how the limits stand after it.
+    fn tell_of_the_call(
+        &self,
+        response: &mut Response<Body>,
+        model: &ServedModel,
+        grant: &KeyGrant,
+    ) {
+        reply::set(response, RESIDENCY, model.residency.as_str());
+        reply::set(response, REGION, &self.region);
+        self.tell_limits(response.headers_mut(), grant, Some(&model.name));
+        let called = Called(Arc::clone(&model.name));
+        response.extensions_mut().insert(called);
     }
 
     /// Has the request admitted, and translated anew if a budget pays only for a shorter answer

@@ -70,9 +70,7 @@ impl Life {
     ///
     /// When the disk fails; it is left behind once more.
     pub fn set_aside(self) -> io::Result<PathBuf> {
-        let aside = self
-            .path
-            .with_file_name(format!("{}.aside", self.instance));
+        let aside = self.path.with_file_name(format!("{}.aside", self.instance));
         fs::rename(&self.path, &aside)?;
         Ok(aside)
     }

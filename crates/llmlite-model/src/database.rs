@@ -312,7 +312,8 @@ impl Database {
         };
         let ceiling = self.ceiling(line.limit);
         let lease = self.permits.entry((line.limit, me)).or_default();
-        lease.permits = line.hold.min(ceiling - others).max(0);
+        let held = line.hold.min(ceiling - others).max(0);
+        lease.permits = held.max(line.busy);
         PermitAnswer {
             limit: line.limit,
             ceiling: self
@@ -320,7 +321,7 @@ impl Database {
                 .get(&line.limit)
                 .copied()
                 .unwrap_or(Ceiling::Unlimited),
-            held: lease.permits,
+            held,
             others,
         }
     }

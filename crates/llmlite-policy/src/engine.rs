@@ -475,6 +475,8 @@ impl PolicyEngine {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
+        #[cfg(test)]
+        tests::race::before_lock();
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -5,7 +5,11 @@
 
 use std::time::Duration;
 
-use llmlite_core::{limits::Ceiling, quota::PermitAnswer};
+use llmlite_core::{
+    ids::LimitId,
+    limits::Ceiling,
+    quota::{PermitAnswer, PermitLine},
+};
 
 use crate::{Settings, mark::Mark};
 
@@ -20,6 +24,11 @@ pub(crate) struct Permit {
     /// Requests under way, the shares of an outage among them.
     pub(crate) in_use: i64,
     pub(crate) told: Option<PermitAnswer>,
+    /// What the database counts as ours: more than `held` where more was, or might have been, in
+    /// use when it was told.
+    pub(crate) booked: i64,
+    /// What the call under way says is in use.
+    busy: i64,
     /// The lease in the database may be other than we think.
     pub(crate) doubtful: bool,
     /// The limit has changed since the database last told.
@@ -41,6 +50,8 @@ impl Permit {
             held: 0,
             in_use: 0,
             told: None,
+            booked: 0,
+            busy: 0,
             doubtful: false,
             outdated: Mark::None,
             watched: false,
@@ -115,9 +126,20 @@ impl Permit {
         self.held > 0 && now.saturating_sub(self.told_at) > REFRESH
     }
 
-    /// A call goes out that sets the lease to `hold`. What goes back must not be used any more.
-    pub(crate) fn sent(&mut self, hold: i64) {
-        self.held = self.held.min(hold);
+    /// What to say to have the lease set to `hold`.
+    pub(crate) fn line(&self, limit: LimitId, hold: i64) -> PermitLine {
+        PermitLine {
+            limit,
+            hold,
+            // Until the answer is here, what is held now may be taken into use.
+            busy: self.in_use.max(self.held.min(hold)),
+        }
+    }
+
+    /// A call goes out with that line. What goes back must not be used any more.
+    pub(crate) fn sent(&mut self, line: &PermitLine) {
+        self.held = self.held.min(line.hold);
+        self.busy = line.busy;
         self.outdated.sent();
     }
 
@@ -129,6 +151,7 @@ impl Permit {
         settings: &Settings,
     ) {
         self.held = answer.held;
+        self.booked = answer.held.max(self.busy);
         self.told = Some(*answer);
         self.told_at = now;
         self.doubtful = false;
@@ -146,6 +169,6 @@ impl Permit {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.held == 0 && self.in_use == 0 && !self.doubtful && !self.outdated.is_set()
+        self.booked == 0 && self.in_use == 0 && !self.doubtful && !self.outdated.is_set()
     }
 }

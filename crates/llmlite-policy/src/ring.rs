@@ -29,6 +29,9 @@ pub(crate) struct Rate {
     /// Not yet used in it.
     units: i64,
     pub(crate) told: Option<RateAnswer>,
+    told_at: Duration,
+    /// Units taken without a lease since then.
+    free: i64,
     /// The limit has changed since the database last told, or somebody wants to know how it stands.
     pub(crate) outdated: Mark,
     refused: Option<Memory>,
@@ -69,6 +72,8 @@ impl Rate {
             ends: Duration::ZERO,
             units: 0,
             told: None,
+            told_at: now,
+            free: 0,
             outdated: Mark::None,
             refused: None,
             refunds: Vec::new(),
@@ -94,11 +99,13 @@ impl Rate {
             self.units -= units;
             Taken::Leased(self.slot)
         } else {
+            self.free = self.free.saturating_add(units);
             Taken::Free
         }
     }
 
-    /// Whether `units` fit into this instance's share of the ceiling, by its own count.
+    /// Whether `units` fit into this instance's share of the ceiling, by its own count; and, for as
+    /// long as what the database counted may be in the ring, of what it last said was left.
     pub(crate) fn fits_share(
         &self,
         now: Duration,
@@ -108,7 +115,13 @@ impl Rate {
     ) -> bool {
         match self.told.map_or(ceiling, |told| told.ceiling) {
             Ceiling::Unlimited => true,
-            Ceiling::At(n) => self.own.sum(now) + units <= n / live.max(1),
+            Ceiling::At(n) => {
+                let ring = SLOT * (OWN_SLOTS as u32);
+                let left = self.told.map_or(n, |told| told.left.max(0));
+                let fits = now.saturating_sub(self.told_at) > ring
+                    || self.free + units <= left / live.max(1);
+                fits && self.own.sum(now) + units <= n / live.max(1)
+            }
         }
     }
 
@@ -220,6 +233,8 @@ impl Rate {
             .unwrap_or_default();
         self.ends = (sent + lasts).saturating_sub(MARGIN);
         self.told = Some(*answer);
+        self.told_at = now;
+        self.free = 0;
         self.outdated.answered();
         if self.outdated.is_set() {
             // It was carried out before the limit was changed, and refused by what no longer holds.

@@ -67,7 +67,7 @@ fn told(unanswered: &Unanswered) -> QuotaFailure {
 const EXCHANGE: &str = "\
 -- quota.exchange
 SELECT * FROM exchange_quota(
-    $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)";
+    $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)";
 
 const ANNOUNCE: &str = "\
 -- quota.announce

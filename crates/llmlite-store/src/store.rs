@@ -160,10 +160,10 @@ impl Store {
 /// wonder.
 const QUOTA: LaneConfig = LaneConfig {
     connections: 1,
-    deadline: Duration::from_millis(1_000),
-    statement: Duration::from_millis(900),
-    lock: Duration::from_millis(600),
-    connect: Duration::from_millis(500),
+    deadline: Duration::from_millis(250),
+    statement: Duration::from_millis(200),
+    lock: Duration::from_millis(150),
+    connect: Duration::from_millis(250),
 };
 
 const PROVE: &str = "\

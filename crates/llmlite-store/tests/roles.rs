@@ -162,6 +162,7 @@ async fn the_gateway_can_do_its_work() {
         permits: vec![PermitLine {
             limit: permits,
             hold: 1 - i64::from(give > 0),
+            busy: 0,
         }],
     };
     let answer = gateway.exchange(me, &ask(1, 0)).await.unwrap();

@@ -17,6 +17,7 @@ use llmlite_core::{
 use super::*;
 
 mod limits;
+pub(super) mod race;
 
 #[derive(Default)]
 struct Kept {

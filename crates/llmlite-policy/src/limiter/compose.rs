@@ -69,7 +69,7 @@ impl Limiter {
         }
         for line in &call.permits {
             if let Some(permit) = self.permits.get_mut(&line.limit) {
-                permit.sent(line.hold);
+                permit.sent(line);
             }
         }
         let call = Arc::new(call);
@@ -242,7 +242,7 @@ impl Limiter {
             let needed = permit.in_use + waiting;
             if waiting > 0 && (needed > permit.held || permit.doubtful) {
                 let hold = needed.max(permit.wanted());
-                lines.push(PermitLine { limit: *id, hold });
+                lines.push(permit.line(*id, hold));
                 continue;
             }
             if !self.scan_due {
@@ -255,14 +255,14 @@ impl Limiter {
             };
             let look_up = permit.doubtful || permit.outdated.is_set() || permit.is_old(now);
             let reports = permit.watched && (wanted != permit.held || wanted > 0);
-            if wanted < permit.held || look_up || reports {
+            if wanted < permit.booked || look_up || reports {
                 // A look-up that would take more permits is none: only requests ask for those.
                 let hold = if permit.doubtful || permit.watched {
                     wanted
                 } else {
                     wanted.min(permit.held)
                 };
-                lines.push(PermitLine { limit: *id, hold });
+                lines.push(permit.line(*id, hold));
             }
         }
         lines.sort_unstable_by_key(|line| line.limit);

@@ -48,6 +48,7 @@ struct Refunds {
 struct Permits {
     limit: Vec<i64>,
     hold: Vec<i64>,
+    busy: Vec<i64>,
 }
 
 impl Lines {
@@ -62,11 +63,12 @@ impl Lines {
         for line in &call.permits {
             lines.permits.limit.push(line.limit.0);
             lines.permits.hold.push(line.hold);
+            lines.permits.busy.push(line.busy);
         }
         lines
     }
 
-    pub(super) fn params(&self) -> [&(dyn ToSql + Sync); 19] {
+    pub(super) fn params(&self) -> [&(dyn ToSql + Sync); 20] {
         let Self {
             budgets,
             rates,
@@ -94,6 +96,7 @@ impl Lines {
             &refunds.units,
             &permits.limit,
             &permits.hold,
+            &permits.busy,
         ]
     }
 

@@ -124,7 +124,11 @@ impl Life {
 
     pub(crate) async fn hold(&mut self, store: &Store, limit: LimitId, hold: i64) -> Answer {
         let call = Call {
-            permits: vec![PermitLine { limit, hold }],
+            permits: vec![PermitLine {
+                limit,
+                hold,
+                busy: 0,
+            }],
             ..self.call()
         };
         store.exchange(self.id, &call).await.unwrap()

@@ -35,6 +35,7 @@ async fn a_call_takes_of_all_kinds_and_its_answer_tells_totals() {
         permits: vec![PermitLine {
             limit: permits,
             hold: 8,
+            busy: 0,
         }],
         ..one.call()
     };

@@ -91,7 +91,11 @@ async fn fifty_that_want_permits_of_a_pool_of_ten_never_hold_more() {
             for turn in 0..4 {
                 let hold = [3, 1, 5, 0][(n + turn) % 4];
                 let call = Call {
-                    permits: vec![PermitLine { limit: pool, hold }],
+                    permits: vec![PermitLine {
+                        limit: pool,
+                        hold,
+                        busy: 0,
+                    }],
                     ..life.call()
                 };
                 let answer = insist(&store, &mut life, call).await.permits[0];

@@ -84,6 +84,7 @@ fn a_call(life: &mut Life, limits: &[(LimitId, LimitId, LimitId)]) -> Call {
         call.permits.push(PermitLine {
             limit: *permits,
             hold,
+            busy: 0,
         });
     }
     call

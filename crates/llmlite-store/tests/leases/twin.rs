@@ -171,7 +171,8 @@ impl Both {
         let mut lines = Vec::new();
         for limit in self.some_of(&self.permits.clone()) {
             let hold = self.amount(15);
-            lines.push(PermitLine { limit, hold });
+            let busy = self.amount(15).min(hold + 2);
+            lines.push(PermitLine { limit, hold, busy });
         }
         lines
     }
