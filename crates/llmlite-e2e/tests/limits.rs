@@ -25,6 +25,20 @@ async fn known(stack: &Stack) {
     .await;
 }
 
+/// Waits until the gateway has heard of every change so far: what is younger than all of them it
+/// has heard of too. Until then it may still forget what a key grants, and ask again.
+async fn all_news_heard(stack: &Stack) {
+    let (key, id) = stack.admin.key(&[]).await;
+    let client = stack.client.with_key(&key);
+    assert_eq!(client.get("/v1/models").await.status, StatusCode::OK);
+    stack.admin.json(&["key", "revoke", &id.to_string()]).await;
+    eventually("the last change is heard", async || {
+        let answer = client.get("/v1/models").await;
+        (answer.status == StatusCode::UNAUTHORIZED).then_some(())
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn a_budget_that_is_used_up_refuses_and_bedrock_is_not_asked() {
     let stack = Stack::start().await;
@@ -184,6 +198,7 @@ async fn what_is_leased_is_served_while_the_database_is_away_and_then_nothing() 
     known(&stack).await;
     let mut body = Stack::ask("hello");
     body["max_tokens"] = json!(500);
+    all_news_heard(&stack).await;
     assert_eq!(stack.client.chat(&body).await.status, StatusCode::OK);
     stack.database_wire.cut();
     let mut served = 0;

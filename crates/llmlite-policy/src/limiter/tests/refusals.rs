@@ -199,6 +199,21 @@ fn parallel_requests_in_shadow_are_counted_and_told_to_others() {
 }
 
 #[test]
+fn parallel_requests_of_others_in_shadow_are_heard_of_while_one_is_under_way_here() {
+    let mut desk = Desk::new(&[Limit {
+        shadow: true,
+        ..parallel(9)
+    }]);
+    let _first = desk.admits(1, 0);
+    desk.pass(2);
+    desk.others = 8;
+    desk.pass(2);
+    let second = desk.admit(1, 0).expect("it is only watched");
+    let told = second.shadowed[0].limit.clone().expect("it is a limit");
+    assert_eq!((told.ceiling, told.used), (9, 9));
+}
+
+#[test]
 fn what_stands_is_told_without_asking() {
     let rules = [budget(100), rpm(10), parallel(3)];
     let mut desk = Desk::new(&rules);
