@@ -201,6 +201,9 @@ pub(crate) enum KeyCommand {
     Revoke {
         /// Its number, from `key list`
         id: i64,
+        /// End the answers that are on their way too, within seconds
+        #[arg(long)]
+        now: bool,
     },
 }
 

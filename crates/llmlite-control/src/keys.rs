@@ -150,13 +150,18 @@ pub struct Revocation {
     pub already: bool,
 }
 
-/// Takes a key back for good. Doing so again is no mistake.
+/// Takes a key back for good, and with `cut` ends the answers that are on their way too. Doing so
+/// again is no mistake.
 ///
 /// # Errors
 ///
 /// [`StoreError::Missing`] when there is no such key.
-pub async fn revoke(directory: &dyn Directory, id: KeyId) -> Result<Revocation, ControlError> {
+pub async fn revoke(
+    directory: &dyn Directory,
+    id: KeyId,
+    cut: bool,
+) -> Result<Revocation, ControlError> {
     let already = show(directory, id).await?.revoked_at.is_some();
-    let key = directory.revoke_key(id).await?;
+    let key = directory.revoke_key(id, cut).await?;
     Ok(Revocation { key, already })
 }

@@ -484,7 +484,7 @@ async fn the_key_and_the_model_are_looked_at_before_the_limits() {
         ..rpm("1")
     };
     office.set(KEY, of_sonnet).await;
-    office.store.revoke_key(KeyId(1)).await.unwrap();
+    office.store.revoke_key(KeyId(1), false).await.unwrap();
 
     let explanation = office.explain("claude-3-opus", (10, 10)).await;
 

@@ -132,15 +132,15 @@ async fn a_revocation_says_whether_it_changed_anything() {
     let store = store().await;
     let id = create(&store, order()).await.unwrap().info.id;
 
-    let first = keys::revoke(&store, id).await.unwrap();
-    let again = keys::revoke(&store, id).await.unwrap();
+    let first = keys::revoke(&store, id, false).await.unwrap();
+    let again = keys::revoke(&store, id, false).await.unwrap();
 
     assert_eq!((first.already, again.already), (false, true));
     assert_eq!(first.key.revoked_at, again.key.revoked_at);
     assert_eq!(keys::show(&store, id).await.unwrap(), again.key);
     for missing in [
         keys::show(&store, KeyId(99)).await.err(),
-        keys::revoke(&store, KeyId(99)).await.err(),
+        keys::revoke(&store, KeyId(99), false).await.err(),
     ] {
         assert_eq!(missing.unwrap().to_string(), "there is no key 99");
     }
@@ -213,7 +213,7 @@ async fn the_json_of_a_key_shows_it_only_when_it_is_new() {
         KeyStatus::Expired
     );
 
-    let revocation = keys::revoke(&store, created.info.id).await.unwrap();
+    let revocation = keys::revoke(&store, created.info.id, true).await.unwrap();
     let revoked = serde_json::to_value(RevocationView::at(at(1_000), &revocation)).unwrap();
     assert_eq!(
         (&revoked["already_revoked"], &revoked["status"]),

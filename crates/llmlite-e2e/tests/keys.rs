@@ -47,10 +47,7 @@ async fn a_revoked_key_is_refused_by_the_next_request() {
 #[tokio::test]
 async fn answers_under_way_are_cut_when_a_key_is_revoked_at_once_and_not_otherwise() {
     let stack = Stack::start().await;
-    for (columns, cut) in [
-        ("revoked_at = now()", false),
-        ("revoked_at = now(), cut_streams = true", true),
-    ] {
+    for cut in [false, true] {
         let (key, id) = stack.admin.key(&[]).await;
         let client = stack.client.with_key(&key);
         let mut stream = client
@@ -60,12 +57,10 @@ async fn answers_under_way_are_cut_when_a_key_is_revoked_at_once_and_not_otherwi
             .await;
         assert_eq!(stream.status, StatusCode::OK);
         stream.next().await.expect("the answer has begun");
-        stack
-            .ledger
-            .run(&format!(
-                "UPDATE virtual_keys SET {columns} WHERE id = {id}"
-            ))
-            .await;
+        let id = id.to_string();
+        let mut command = vec!["key", "revoke", &id];
+        command.extend(cut.then_some("--now"));
+        stack.admin.json(&command).await;
         let revoked = tokio::time::Instant::now();
         let events = stream.rest().await;
         let last = events.last().expect("it has an end");

@@ -79,8 +79,8 @@ impl Directory for Store {
         one(&self.lookup(KEY, &[&id.0]).await?, key_info)
     }
 
-    async fn revoke_key(&self, id: KeyId) -> Result<KeyInfo, StoreError> {
-        let rows = self.lookup(REVOKE_KEY, &[&id.0]).await?;
+    async fn revoke_key(&self, id: KeyId, cut: bool) -> Result<KeyInfo, StoreError> {
+        let rows = self.lookup(REVOKE_KEY, &[&id.0, &cut]).await?;
         one(&rows, key_info)?.ok_or_else(|| no_key(id))
     }
 
@@ -254,7 +254,8 @@ const KEY: &str = key_info_from!("keys.show", "", "virtual_keys", "WHERE k.id = 
 const REVOKE_KEY: &str = key_info_from!(
     "keys.revoke",
     "WITH revoked AS (
-    UPDATE virtual_keys SET revoked_at = coalesce(revoked_at, now()) WHERE id = $1 RETURNING *)
+    UPDATE virtual_keys SET revoked_at = coalesce(revoked_at, now()), cut_streams = cut_streams OR $2
+     WHERE id = $1 RETURNING *)
 ",
     "revoked",
     ""

@@ -121,9 +121,9 @@ async fn a_key_keeps_its_models_and_dates_and_a_revoked_one_its_first_date() {
             assert_eq!(store.key(info.id).await.unwrap(), Some(info.clone()));
             exists(store.create_key(&new).await, "this key");
 
-            let revoked = store.revoke_key(info.id).await.unwrap();
+            let revoked = store.revoke_key(info.id, false).await.unwrap();
             assert!(revoked.revoked_at.is_some());
-            assert_eq!(store.revoke_key(info.id).await.unwrap(), revoked);
+            assert_eq!(store.revoke_key(info.id, true).await.unwrap(), revoked);
             let grant = store.find(&hash).await.unwrap().unwrap();
             assert_eq!(grant.revoked_at, revoked.revoked_at);
             assert_eq!(grant.models, new.models);
@@ -133,7 +133,7 @@ async fn a_key_keeps_its_models_and_dates_and_a_revoked_one_its_first_date() {
         assert!(ids.is_sorted_by(|a, b| a > b), "the newest first: {ids:?}");
         assert_eq!(store.find(&a_key().1).await.unwrap(), None);
         assert_eq!(store.key(KeyId(999)).await.unwrap(), None);
-        match store.revoke_key(KeyId(999)).await {
+        match store.revoke_key(KeyId(999), false).await {
             Err(StoreError::Missing { what }) => assert_eq!(what, "key 999"),
             other => panic!("{other:?}"),
         }

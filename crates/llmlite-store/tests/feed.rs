@@ -159,7 +159,7 @@ async fn world() -> (TestDatabase, Store, Client, Instance) {
 async fn revocation(store: &Store, instance: &Instance) -> Duration {
     let (id, hash) = a_stored_key(store).await;
     until(async || instance.keys.find(&hash).await.unwrap().is_some()).await;
-    store.revoke_key(id).await.unwrap();
+    store.revoke_key(id, false).await.unwrap();
     let revoked = now();
     until(async || instance.refuses(&hash).await).await;
     revoked.elapsed()

@@ -231,7 +231,7 @@ async fn the_gateway_cannot_decide_who_may_what() {
     denied(gateway.create_key(&a_new_key(&other)).await);
     denied(gateway.create_team("alpha").await);
     denied(gateway.create_user("ada@example.com", None).await);
-    denied(gateway.revoke_key(id).await);
+    denied(gateway.revoke_key(id, false).await);
     denied(gateway.set_key_strict(id, true).await);
     denied(gateway.set_expiry(id, None).await);
     denied(gateway.change_limits(subject, &change).await);
@@ -311,7 +311,7 @@ async fn the_administrator_can_do_theirs_and_cannot_touch_the_books() {
     }
     admin.set_expiry(key.id, Some(at(1))).await.unwrap();
     admin.set_key_strict(key.id, true).await.unwrap();
-    admin.revoke_key(key.id).await.unwrap();
+    admin.revoke_key(key.id, true).await.unwrap();
     assert!(admin.grant(key.id).await.unwrap().is_some());
     assert_eq!(
         (

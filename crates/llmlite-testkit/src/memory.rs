@@ -5,7 +5,7 @@ mod limits;
 mod sums;
 
 use std::{
-    collections::{BTreeMap, HashMap, VecDeque},
+    collections::{BTreeMap, HashMap, HashSet, VecDeque},
     fmt,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -51,6 +51,8 @@ struct State {
     users: Vec<User>,
     keys: Vec<KeyInfo>,
     hashes: HashMap<KeyHash, KeyId>,
+    /// Keys whose answers are cut.
+    cut: HashSet<KeyId>,
     /// Grants without a row in the directory, that a test put there.
     grants: HashMap<KeyHash, KeyGrant>,
     usage: BTreeMap<EventId, UsageRecord>,

@@ -51,8 +51,8 @@ pub(super) async fn run(
             let order = args.order(expires);
             limits::set(who, &order, dry_run, store, output, audit).await
         }
-        KeyCommand::Revoke { id } => {
-            let revocation = keys::revoke(store, KeyId(id)).await?;
+        KeyCommand::Revoke { id, now: cut } => {
+            let revocation = keys::revoke(store, KeyId(id), cut).await?;
             let view = RevocationView::at(now, &revocation);
             output.answer(&view, || sentence(&view))
         }

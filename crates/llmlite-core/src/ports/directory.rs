@@ -40,7 +40,8 @@ pub trait Directory: Send + Sync {
 
     /// Takes a key back and returns it; one that was revoked before keeps its date.
     /// [`StoreError::Missing`] when there is no such key.
-    async fn revoke_key(&self, id: KeyId) -> Result<KeyInfo, StoreError>;
+    /// With `cut`, answers that are on their way are ended too, also where it was revoked before.
+    async fn revoke_key(&self, id: KeyId, cut: bool) -> Result<KeyInfo, StoreError>;
 
     /// Makes a key strict or not, and returns it. [`StoreError::Missing`] when there is no such
     /// key.

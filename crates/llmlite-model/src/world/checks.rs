@@ -177,7 +177,7 @@ impl Promises {
     }
 
     /// Bedrock bills a request, and its ticket is free to be settled.
-    pub(super) fn ended(&mut self, now: u64, id: u64, request: &Request) -> Option<Ticket> {
+    pub(super) fn ended(&mut self, id: u64, request: &Request) -> Option<Ticket> {
         for key in &request.accounts {
             let money = self.money.entry(*key).or_default();
             money.worst -= request.amount;
@@ -187,7 +187,7 @@ impl Promises {
         for under_way in self.under_way.values_mut() {
             under_way.remove(&id);
         }
-        self.knowledge.ended(now, id);
+        self.knowledge.ended(id);
         let ticket = self.tickets.remove(&id)?;
         for limit in ticket.rules().iter() {
             let actual = match limit.measure {

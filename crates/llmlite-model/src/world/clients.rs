@@ -4,10 +4,15 @@ use llmlite_core::money::Nanodollars;
 use llmlite_policy::limiter::{Actual, Admitted, Reason, Refusal, Verdict, WaiterId, Wish};
 
 use super::{Life, Request, Step, World};
-use crate::{database::Event, scenario::SECOND};
+use crate::{
+    database::Event,
+    scenario::{MILLI, SECOND},
+};
 
 /// No request waits longer for its verdict while its process runs.
 const PATIENCE: u64 = 2 * SECOND;
+/// A database that has not answered a call for so long may be away.
+const PROMPT: u64 = 50 * MILLI;
 
 impl World {
     /// A client sends a request to some instance, and another one comes after it.
@@ -92,8 +97,10 @@ impl World {
             return Err(format!("{waiter:?} waited for {} us", now - since));
         }
         let [_, before] = instance.answered;
+        let answers = before >= since && instance.troubled < since;
+        let prompt = instance.call.is_none_or(|(_, sent)| now - sent < PROMPT);
         let is_blamed = matches!(&verdict, Err(refusal) if refusal.reason == Reason::StoreAway);
-        if is_blamed && before >= since && instance.troubled < since {
+        if is_blamed && answers && prompt {
             return Err(format!(
                 "{waiter:?} was refused for a database that answered"
             ));
@@ -169,7 +176,7 @@ impl World {
         }
         let request = self.requests.remove(&id)?;
         let now = self.now;
-        let ticket = self.promises.ended(now, id, &request)?;
+        let ticket = self.promises.ended(id, &request)?;
         let instance = self.living(life)?;
         let clock = instance.clock(now);
         let actual = if request.sent {

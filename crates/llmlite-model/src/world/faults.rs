@@ -114,7 +114,7 @@ impl World {
                 continue;
             };
             // Nobody settles it any more.
-            drop(self.promises.ended(now, request_id, &request));
+            drop(self.promises.ended(request_id, &request));
             if journal || now - request.admitted > INTENT {
                 events.push(Event {
                     id: request_id,

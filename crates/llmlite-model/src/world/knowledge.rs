@@ -40,8 +40,6 @@ pub(super) struct Knowledge {
     caps: BTreeMap<AccountKey, Cap>,
     /// Requests under way that limits in shadow count: whose, and since when.
     watched: BTreeMap<LimitId, BTreeMap<u64, (InstanceId, u64)>>,
-    /// When one of these last ended.
-    left: BTreeMap<LimitId, u64>,
 }
 
 /// How an account stood when all instances had heard of its present ceiling.
@@ -73,11 +71,9 @@ impl Knowledge {
         self.caps.iter()
     }
 
-    pub(super) fn ended(&mut self, now: u64, request: u64) {
-        for (limit, under_way) in &mut self.watched {
-            if under_way.remove(&request).is_some() {
-                self.left.insert(*limit, now);
-            }
+    pub(super) fn ended(&mut self, request: u64) {
+        for under_way in self.watched.values_mut() {
+            under_way.remove(&request);
         }
     }
 
@@ -138,11 +134,9 @@ impl Knowledge {
         counts.then(|| i64::try_from(known.len()).unwrap_or(i64::MAX))
     }
 
-    /// Whether the leases of a limit in shadow are what they should be: leases end at the ceiling,
-    /// so when a request ends, others beyond it still have to be reported.
-    fn is_settled(&self, now: u64, limit: LimitId) -> bool {
-        let mut changes = [self.set.get(&limit), self.left.get(&limit)].into_iter();
-        changes.all(|at| at.is_none_or(|at| at + SPREADS < now))
+    fn was_set_lately(&self, now: u64, limit: LimitId) -> bool {
+        let set = self.set.get(&limit);
+        set.is_some_and(|set| set + SPREADS > now)
     }
 }
 
@@ -231,7 +225,7 @@ impl World {
             if !limit.shadow && !unleased.contains(&limit.id) {
                 knowledge.check_lease(now, (id, untroubled), (limit.id, None))?;
             }
-            let settled = nobody_was_troubled && knowledge.is_settled(now, limit.id);
+            let settled = nobody_was_troubled && !knowledge.was_set_lately(now, limit.id);
             let known = knowledge.known_under_way(now, id, limit.id);
             let full = known.is_some_and(|known| known >= self.database.ceiling(limit.id));
             let mut told = admitted
@@ -246,6 +240,8 @@ impl World {
     }
 }
 
+/// Whether requests are counted towards a limit in shadow: not while it has no ceiling.
 fn is_watched(limit: &Limit) -> bool {
-    limit.shadow && limit.measure == Measure::ParallelRequests
+    let counts = limit.ceiling != Ceiling::Unlimited;
+    limit.shadow && counts && limit.measure == Measure::ParallelRequests
 }

@@ -95,12 +95,16 @@ impl Directory for MemoryStore {
         Ok(state.keys.iter().find(|key| key.id == id).cloned())
     }
 
-    async fn revoke_key(&self, id: KeyId) -> Result<KeyInfo, StoreError> {
+    async fn revoke_key(&self, id: KeyId, cut: bool) -> Result<KeyInfo, StoreError> {
         let now = self.clock.now();
         let mut state = self.enter()?;
         let key = state.key_of(id)?;
         key.revoked_at.get_or_insert(now);
-        Ok(key.clone())
+        let key = key.clone();
+        if cut {
+            state.cut.insert(id);
+        }
+        Ok(key)
     }
 
     async fn set_key_strict(&self, id: KeyId, strict: bool) -> Result<KeyInfo, StoreError> {

@@ -152,7 +152,7 @@ impl State {
             models,
             expires_at: key.expires_at,
             revoked_at: key.revoked_at,
-            cut_streams: false,
+            cut_streams: self.cut.contains(&key.id),
             strict: key.strict,
             rules: Arc::new(Rules::new(limits)),
         }
