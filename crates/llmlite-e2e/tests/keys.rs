@@ -57,8 +57,8 @@ async fn answers_under_way_are_cut_when_a_key_is_revoked_at_once_and_not_otherwi
             .await;
         assert_eq!(stream.status, StatusCode::OK);
         stream.next().await.expect("the answer has begun");
-        let id = id.to_string();
-        let mut command = vec!["key", "revoke", &id];
+        let number = id.to_string();
+        let mut command = vec!["key", "revoke", &number];
         command.extend(cut.then_some("--now"));
         stack.admin.json(&command).await;
         let revoked = tokio::time::Instant::now();

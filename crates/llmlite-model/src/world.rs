@@ -28,6 +28,7 @@ mod clients;
 mod faults;
 mod instance;
 mod knowledge;
+mod money;
 mod network;
 mod rest;
 

@@ -10,7 +10,7 @@ use llmlite_core::{
 };
 use llmlite_policy::{BudgetOutage, Ticket};
 
-use super::{Request, World, knowledge::Knowledge};
+use super::{Request, World, knowledge::Knowledge, money::Money};
 use crate::{
     database::{Database, slot_of},
     scenario::{SECOND, Scenario},
@@ -20,8 +20,6 @@ use crate::{
 const MINUTE: u64 = 60 * SECOND;
 /// Ceilings are obeyed by the ring after all of it has passed under them.
 const RING: u64 = 64 * SECOND;
-/// Only "unlimited" is higher.
-const OPEN: i64 = i64::MAX / 8;
 /// Permits are leased under a ceiling for as long as an instance may be cut off or not hear of
 /// changes.
 const PERMITS: u64 = 40 * SECOND;
@@ -30,36 +28,18 @@ const PERMITS: u64 = 40 * SECOND;
 /// of what the clients and Bedrock see.
 #[derive(Debug)]
 pub(super) struct Promises {
-    limits: BTreeMap<LimitId, Limit>,
+    pub(super) limits: BTreeMap<LimitId, Limit>,
     /// How far each life of an instance may overdraw each account while the database is away.
-    allowance: i64,
+    pub(super) allowance: i64,
     /// Whether the database's clock is too wrong for anything to be promised of rates and permits.
     leaps: bool,
     tickets: BTreeMap<u64, Ticket>,
-    money: BTreeMap<AccountKey, Money>,
+    pub(super) money: BTreeMap<AccountKey, Money>,
     minutes: BTreeMap<LimitId, VecDeque<Use>>,
     under_way: BTreeMap<LimitId, BTreeMap<u64, InstanceId>>,
     /// Former ceilings of each limit, and until when they were in force.
-    former: BTreeMap<LimitId, Vec<(u64, i64)>>,
+    pub(super) former: BTreeMap<LimitId, Vec<(u64, i64)>>,
     pub(super) knowledge: Knowledge,
-}
-
-#[derive(Debug, Default, Clone, Copy)]
-struct Money {
-    /// What Bedrock has billed.
-    billed: i64,
-    /// The worst that is under way.
-    worst: i64,
-    /// What was billed above the worst case.
-    underestimated: i64,
-    /// What was let through without a lease.
-    unleased: i64,
-    /// What was leased to running instances whose leases were closed.
-    closed: i64,
-    /// What a lost disk took with it.
-    lost: i64,
-    /// Settled and granted, and the part that no lease covered, after the last step.
-    before: (i64, i64),
 }
 
 #[derive(Debug)]
@@ -67,13 +47,6 @@ struct Use {
     at: u64,
     request: u64,
     units: i64,
-}
-
-impl Money {
-    /// What was let through without a lease that covered it.
-    fn declared(&self) -> i64 {
-        self.underestimated + self.unleased + self.closed
-    }
 }
 
 impl Promises {
@@ -216,31 +189,6 @@ impl Promises {
         self.knowledge.sets(now, limit);
     }
 
-    /// An instance has heard that a limit was set.
-    pub(super) fn is_told(&mut self, now: u64, id: InstanceId, limit: LimitId) {
-        self.knowledge.is_told(now, id, limit);
-    }
-
-    /// A call was carried out.
-    pub(super) fn carried(&mut self, now: u64, id: InstanceId, number: u64) {
-        self.knowledge.carried(now, id, number);
-    }
-
-    /// The leases of an instance that runs are about to be closed: what it spends of them until it
-    /// hears of that is nobody's.
-    pub(super) fn closes(&mut self, id: InstanceId, database: &Database) {
-        let leases = database.leases.iter();
-        for ((key, _), lease) in leases.filter(|((_, owner), _)| *owner == id) {
-            self.money.entry(*key).or_default().closed += lease.held;
-        }
-    }
-
-    /// What is billed of an account and at worst under way, and what of it no lease has to cover.
-    pub(super) fn stands(&self, key: AccountKey) -> (i64, i64) {
-        let money = self.money.get(&key).copied().unwrap_or_default();
-        (money.billed + money.worst, money.declared())
-    }
-
     /// Permits of an instance that was silent for too long count as free: what it has under way is
     /// beyond the promise.
     pub(super) fn may_excuse(&mut self, id: InstanceId, database: &Database, clock: SystemTime) {
@@ -307,81 +255,6 @@ impl Promises {
         let recent = former.filter(|(until, _)| until + while_ago > now);
         let highest = recent.map(|(_, ceiling)| *ceiling).max();
         highest.unwrap_or(0).max(database.ceiling(limit))
-    }
-
-    fn check_money(&mut self, database: &Database, lives: i64) -> Result<(), String> {
-        let mut leased: BTreeMap<AccountKey, i64> = BTreeMap::new();
-        for ((key, _), lease) in &database.leases {
-            *leased.entry(*key).or_default() += lease.held;
-        }
-        for (key, account) in &database.accounts {
-            let held = leased.get(key).copied().unwrap_or(0);
-            if held != account.granted {
-                return Err(format!(
-                    "{key:?}: granted {} of which {held} leased",
-                    account.granted
-                ));
-            }
-            let taken = account.settled + account.granted;
-            let money = self.money.entry(*key).or_default();
-            let (before, uncovered) = money.before;
-            let allowed = database.ceiling(key.limit).max(before) + account.uncovered - uncovered;
-            money.before = (taken, account.uncovered);
-            if taken > allowed {
-                return Err(format!("{key:?}: {taken} taken of {allowed}"));
-            }
-        }
-        for (key, money) in &self.money {
-            if self.limits.get(&key.limit).is_none_or(|limit| limit.shadow) {
-                continue;
-            }
-            let account = database.accounts.get(key);
-            let taken = account.map_or(0, |account| account.settled + account.granted);
-            // Without a ceiling there is no need to wait for the database.
-            let was_open = self.former.get(&key.limit).into_iter().flatten();
-            let was_open = was_open.map(|(_, ceiling)| *ceiling).max() > Some(OPEN)
-                || database.ceiling(key.limit) > OPEN;
-            let allowed = if was_open {
-                money.unleased
-            } else {
-                self.allowance * lives
-            };
-            let declared = money.underestimated + money.closed + allowed;
-            let true_worst = money.billed + money.worst;
-            if true_worst > taken + declared + money.lost {
-                return Err(format!(
-                    "{key:?}: billed {} and at worst {} more, but only {taken} taken",
-                    money.billed, money.worst
-                ));
-            }
-            let uncovered = account.map_or(0, |account| account.uncovered);
-            if uncovered > declared {
-                return Err(format!(
-                    "{key:?}: {uncovered} uncovered, {declared} declared"
-                ));
-            }
-        }
-        Ok(())
-    }
-
-    /// After all have heard of a ceiling, no more is let through than it allows, or than was let
-    /// through before that.
-    fn check_caps(&self, database: &Database) -> Result<(), String> {
-        for (key, cap) in self.knowledge.caps() {
-            if self.limits.get(&key.limit).is_none_or(|limit| limit.shadow) {
-                continue;
-            }
-            let money = self.money.get(key).copied().unwrap_or_default();
-            let worst = money.billed + money.worst;
-            let fits = database.ceiling(key.limit) + money.declared() + money.lost;
-            let before = cap.worst + money.declared() - cap.declared;
-            if worst > fits.max(before) {
-                return Err(format!(
-                    "{key:?}: {worst} let through, though everybody had heard of {fits} at {before}"
-                ));
-            }
-        }
-        Ok(())
     }
 }
 

@@ -223,7 +223,7 @@ impl World {
         self.database.ceilings.insert(limit, usual);
         if self.ahead == 0 {
             for instance in self.instances.iter().filter(|i| i.running) {
-                self.promises.is_told(now, instance.id, limit);
+                self.promises.knowledge.is_told(now, instance.id, limit);
             }
         }
     }
@@ -246,7 +246,7 @@ impl World {
         instance.rules = rules;
         let commands = instance.limiter.changed(clock, limits);
         for limit in limits {
-            self.promises.is_told(now, id, *limit);
+            self.promises.knowledge.is_told(now, id, *limit);
         }
         self.obey(life, commands)?;
         Ok(Some(life.0))

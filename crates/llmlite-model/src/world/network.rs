@@ -135,7 +135,7 @@ impl World {
         self.promises.may_excuse(id, &self.database, clock);
         let told = self.database.exchange(id, call, clock, seen);
         if told.is_ok() {
-            self.promises.carried(self.now, id, call.number);
+            self.promises.knowledge.carried(self.now, id, call.number);
         }
         if self.loses() || self.is_cut_off(life) {
             return;
