@@ -39,7 +39,7 @@ const TICK: std::ops::RangeInclusive<u64> = 900..=1_100;
 /// The least time between two ticks, whatever the limits say.
 const BREATH: Duration = Duration::from_millis(1);
 /// When a call is given up that the store itself does not give up.
-const LONGEST: Duration = Duration::from_secs(1);
+const LONGEST: Duration = Duration::from_secs(2);
 /// How often an announcement is tried that the store does not take, and the longest pause.
 const TRIES: u32 = 20;
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);

@@ -385,8 +385,7 @@ impl PolicyEngine {
 
     /// Whether the store is away, so that requests run on what is leased.
     pub fn is_degraded(&self) -> bool {
-        let now = self.time();
-        self.state().limiter.is_degraded(now)
+        self.state().limiter.is_degraded()
     }
 
     /// Whether the leases were closed by somebody else: the process must start anew.

@@ -160,7 +160,7 @@ impl Limiter {
         if self.is_stopping() {
             return Verdict::Refused(Box::new(Refusal::draining()));
         }
-        let away = self.link.is_away(now);
+        let away = self.link.is_away();
         let look = self.look(now, &wish, away);
         if let Some(refusal) = look.refusal {
             return Verdict::Refused(refusal);
@@ -186,14 +186,14 @@ impl Limiter {
             least: Nanodollars(1),
             tokens: 1,
         };
-        let away = self.link.is_away(now);
+        let away = self.link.is_away();
         let look = self.look(now, &smallest, away);
         look.refusal.filter(|_| !look.elsewhere)
     }
 
     /// Why this would be refused now, as far as that is known here. Takes and asks nothing.
     pub fn explain(&mut self, now: Duration, wish: &Wish) -> Option<Box<Refusal>> {
-        let away = self.link.is_away(now);
+        let away = self.link.is_away();
         self.look(now, wish, away).refusal
     }
 
@@ -268,8 +268,8 @@ impl Limiter {
     }
 
     /// Whether the store is away, so that requests run on what is leased.
-    pub fn is_degraded(&self, now: Duration) -> bool {
-        self.link.is_away(now)
+    pub fn is_degraded(&self) -> bool {
+        self.link.is_away()
     }
 
     /// Whether the leases were closed by somebody else: the process must start anew.

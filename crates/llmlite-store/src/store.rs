@@ -101,7 +101,10 @@ impl Store {
     /// away, or it does not prove who it is.
     pub async fn connect(config: StoreConfig) -> Result<Self, StoreError> {
         let database = Database::new(&config)?;
-        let lookups = LaneConfig::new(config.lookup_connections, Duration::from_secs(2));
+        let lookups = LaneConfig {
+            lock: QUEUE,
+            ..LaneConfig::new(config.lookup_connections, Duration::from_secs(2))
+        };
         let long = LaneConfig::new(config.ledger_connections, Duration::from_secs(10));
         let store = Self(Arc::new(Inner {
             lookups: Lane::new(&database, lookups)?,
@@ -132,7 +135,7 @@ impl Store {
         self.0.long.rows(sql, params).await
     }
 
-    /// Runs a call about limits: a quarter of a second at most.
+    /// Runs a call about limits: half a second at most.
     pub(crate) async fn quota(
         &self,
         sql: &'static str,
@@ -156,14 +159,18 @@ impl Store {
     }
 }
 
+/// How long an administrator's write waits for its turn: all of them number their changes, one
+/// after the other.
+const QUEUE: Duration = Duration::from_millis(1_500);
+
 /// The server gives up before this side does: then it says that nothing was done, and nobody has to
 /// wonder.
 const QUOTA: LaneConfig = LaneConfig {
     connections: 1,
-    deadline: Duration::from_millis(250),
-    statement: Duration::from_millis(200),
-    lock: Duration::from_millis(150),
-    connect: Duration::from_millis(250),
+    deadline: Duration::from_millis(500),
+    statement: Duration::from_millis(450),
+    lock: Duration::from_millis(350),
+    connect: Duration::from_millis(500),
 };
 
 const PROVE: &str = "\

@@ -15,7 +15,7 @@ use crate::{
 /// The rules that every line is carried out by are in [`crate::quota`].
 #[async_trait]
 pub trait QuotaStore: Send + Sync {
-    /// Carries out a call of `instance` in one round trip, and gives it up after a quarter of a second or so.
+    /// Carries out a call of `instance` in one round trip, and gives it up after half a second or so.
     ///
     /// # Errors
     ///

@@ -4,15 +4,10 @@ use llmlite_core::money::Nanodollars;
 use llmlite_policy::limiter::{Actual, Admitted, Reason, Refusal, Verdict, WaiterId, Wish};
 
 use super::{Life, Request, Step, World};
-use crate::{
-    database::Event,
-    scenario::{MILLI, SECOND},
-};
+use crate::{database::Event, scenario::SECOND};
 
 /// No request waits longer for its verdict while its process runs.
 const PATIENCE: u64 = 2 * SECOND;
-/// A database that has not answered a call for so long may be away.
-const PROMPT: u64 = 50 * MILLI;
 
 impl World {
     /// A client sends a request to some instance, and another one comes after it.
@@ -98,9 +93,8 @@ impl World {
         }
         let [_, before] = instance.answered;
         let answers = before >= since && instance.troubled < since;
-        let prompt = instance.call.is_none_or(|(_, sent)| now - sent < PROMPT);
         let is_blamed = matches!(&verdict, Err(refusal) if refusal.reason == Reason::StoreAway);
-        if is_blamed && answers && prompt {
+        if is_blamed && answers {
             return Err(format!(
                 "{waiter:?} was refused for a database that answered"
             ));

@@ -48,7 +48,7 @@ impl Limiter {
                 return self.send_away();
             }
         }
-        self.resolve_without(now, number, &mut out);
+        self.resolve(now, None, &mut out);
         out.extend(self.compose(now).map(Command::Ask));
         out
     }

@@ -40,9 +40,10 @@ impl Link {
         self.under_way.is_some()
     }
 
-    /// Whether there is no use in asking.
-    pub(super) fn is_away(&self, now: Duration) -> bool {
-        self.fenced || now < self.paused_until
+    /// Whether there is no use in waiting for an answer: from some failures in a row until the
+    /// next answer, also while it is tried again.
+    pub(super) fn is_away(&self) -> bool {
+        self.fenced || self.failures >= FAILURES
     }
 
     pub(super) fn is_fenced(&self) -> bool {

@@ -146,7 +146,7 @@ impl Limiter {
             },
         };
         match self.settings.rate_outage {
-            RateOutage::Share if self.shares(now) && fits => Say::Fits,
+            RateOutage::Share if self.shares() && fits => Say::Fits,
             _ => Say::Refuses(Refusal::away()),
         }
     }
@@ -170,14 +170,14 @@ impl Limiter {
             },
         };
         match self.settings.rate_outage {
-            RateOutage::Share if self.shares(now) && fits => Say::Fits,
+            RateOutage::Share if self.shares() && fits => Say::Fits,
             _ => Say::Refuses(Refusal::away()),
         }
     }
 
     /// Whether this instance's share stands in for the database: not because of one call in vain.
-    fn shares(&self, now: Duration) -> bool {
-        self.link.is_away(now) && self.link.was_heard()
+    fn shares(&self) -> bool {
+        self.link.is_away() && self.link.was_heard()
     }
 
     /// Whether the database still counts our permits as taken.

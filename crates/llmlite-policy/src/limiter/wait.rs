@@ -2,6 +2,10 @@ use std::{mem, time::Duration};
 
 use super::{Command, Limiter, Refusal, Wish};
 
+/// For how many times its patience a request waits at most for a store that answers every time,
+/// but never settles it.
+const ROUNDS: u32 = 4;
+
 /// Names a request that waits for its verdict.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct WaiterId(pub u64);
@@ -10,7 +14,8 @@ pub struct WaiterId(pub u64);
 pub(super) struct Waiter {
     pub(super) id: WaiterId,
     pub(super) wish: Wish,
-    /// When it is told that the store does not answer.
+    began: Duration,
+    /// When it gets what is to be had without the store.
     pub(super) deadline: Duration,
     /// The call that asked for it last.
     pub(super) asked: Option<u64>,
@@ -48,6 +53,7 @@ impl Limiter {
         self.waiters.push_back(Waiter {
             id,
             wish,
+            began: now,
             deadline: now + self.settings.patience,
             asked: None,
             was_answered: false,
@@ -66,22 +72,11 @@ impl Limiter {
     }
 
     /// Gives everybody who waits a verdict that can have one. `answered` is the number of the call
-    /// that the store has just answered, if it has.
+    /// that the store has just answered, if it has. After a call in vain the others ask again in
+    /// the next one, as long as they have patience and the store does not count as away.
     pub(super) fn resolve(&mut self, now: Duration, answered: Option<u64>, out: &mut Vec<Command>) {
-        let away = self.link.is_away(now);
         for waiter in mem::take(&mut self.waiters) {
-            if let Some(waiter) = self.judge(now, waiter, answered, away, out) {
-                self.waiters.push_back(waiter);
-            }
-        }
-    }
-
-    /// The call that asked for these was in vain: they get what is to be had without the store.
-    pub(super) fn resolve_without(&mut self, now: Duration, number: u64, out: &mut Vec<Command>) {
-        let away = self.link.is_away(now);
-        for waiter in mem::take(&mut self.waiters) {
-            let in_vain = away || waiter.asked == Some(number);
-            if let Some(waiter) = self.judge(now, waiter, None, in_vain, out) {
+            if let Some(waiter) = self.judge(now, waiter, answered, out) {
                 self.waiters.push_back(waiter);
             }
         }
@@ -93,12 +88,13 @@ impl Limiter {
         now: Duration,
         mut waiter: Waiter,
         answered: Option<u64>,
-        away: bool,
         out: &mut Vec<Command>,
     ) -> Option<Waiter> {
-        let look = self.look(now, &waiter.wish, away);
         let was_asked = waiter.asked.is_some() && waiter.asked == answered;
         waiter.was_answered |= was_asked;
+        let in_vain = now >= waiter.deadline && !waiter.was_answered;
+        let away = in_vain || self.link.is_away();
+        let look = self.look(now, &waiter.wish, away);
         if let Some(refusal) = look.refusal {
             if !away && waiter.recall == Recall::NotYet && was_asked && look.elsewhere {
                 let retry = now + self.settings.recall_wait;
@@ -119,6 +115,13 @@ impl Limiter {
             return None;
         }
         if let Some(place) = look.short {
+            if was_asked {
+                // The answer did not settle it, as when a window has ended meanwhile: it asks
+                // again, and a store that answers is waited for.
+                let latest = waiter.began + self.settings.patience * ROUNDS;
+                let again = now + self.settings.patience;
+                waiter.deadline = waiter.deadline.max(again.min(latest));
+            }
             if now < waiter.deadline {
                 return Some(waiter);
             }

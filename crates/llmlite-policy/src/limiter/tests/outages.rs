@@ -1,3 +1,5 @@
+use llmlite_core::quota::SLOT;
+
 use super::*;
 use crate::{BudgetOutage, RateOutage};
 
@@ -102,13 +104,21 @@ fn after_three_failures_the_store_is_left_alone_for_a_second() {
     let away = desk.limiter.admit(desk.now, desk.wish(1, 1));
     assert!(matches!(away, Verdict::Refused(refusal) if refusal.reason == Reason::StoreAway));
     desk.now += millis(1);
-    let probe = desk.wait(1);
-    let probe_call = probe.ask.clone().expect("one try");
+    let away = desk.limiter.admit(desk.now, desk.wish(1, 1));
     assert!(
-        desk.fail(&probe_call, QuotaFailure::NotDone).is_empty(),
+        matches!(away, Verdict::Refused(refusal) if refusal.reason == Reason::StoreAway),
+        "no request waits for a try"
+    );
+    let tried = desk.limiter.tick(desk.now);
+    let [Command::Ask(probe)] = tried.as_slice() else {
+        panic!("one try and nothing else: {tried:?}");
+    };
+    assert!(
+        desk.fail(probe, QuotaFailure::NotDone).is_empty(),
         "and then not again"
     );
     desk.now += millis(1_000);
+    desk.tick();
     let _held = desk.admits(1, 1);
 }
 
@@ -189,7 +199,13 @@ fn a_request_that_the_store_has_answered_is_refused_by_its_limit_at_the_end() {
     desk.now = millis(2_000);
     let commands = desk.limiter.answered(desk.now, &answer);
     assert!(matches!(&commands[..], [Command::Ask(_)]), "{commands:?}");
-    desk.now = millis(2_250);
+    desk.now = millis(2_299);
+    desk.tick();
+    assert!(
+        desk.verdict(&need).is_none(),
+        "a store that answers is waited for"
+    );
+    desk.now = millis(2_300);
     desk.tick();
     let refusal = *desk.verdict(&need).unwrap().unwrap_err();
     assert_eq!(refusal.limit.expect("a limit refuses").id, RPM);
@@ -209,4 +225,68 @@ fn nobody_waits_longer_than_patience_allows() {
     );
     desk.carry_out(need.ask.unwrap());
     let _held = desk.admits(10, 0);
+}
+
+#[test]
+fn a_store_that_answers_and_never_settles_it_is_not_waited_for_forever() {
+    let mut desk = Desk::new(&[rpm(10)]);
+    desk.now = millis(1_950);
+    let need = desk.wait(1);
+    let mut call = need.ask.clone().unwrap();
+    for slot in 1.. {
+        // Each answer comes when its slot is over, so that its units are of no use.
+        desk.clock = SLOT * slot - millis(50) - desk.now;
+        let answer = desk.answer(&call);
+        desk.now += millis(250);
+        let mut commands = desk.limiter.answered(desk.now, &answer);
+        match commands.pop() {
+            Some(Command::Ask(next)) if commands.is_empty() => call = next,
+            last => {
+                desk.obey(commands.into_iter().chain(last).collect());
+                break;
+            }
+        }
+    }
+    assert!(desk.verdict(&need).unwrap().is_err());
+    assert_eq!(desk.now, millis(1_950 + 1_250));
+}
+
+#[test]
+fn a_request_whose_call_was_in_vain_asks_again_while_it_has_patience() {
+    for failure in [QuotaFailure::NotDone, QuotaFailure::Unknown] {
+        let mut desk = Desk::new(&[budget(1_000), rpm(10), parallel(5)]);
+        let need = desk.wait(10);
+        desk.now += millis(200);
+        let asked = desk.fail(need.ask.as_ref().unwrap(), failure);
+        let [again] = asked.as_slice() else {
+            panic!("one call more: {asked:?}");
+        };
+        assert!(desk.verdict(&need).is_none());
+        desk.carry_out(Arc::clone(again));
+        assert!(desk.verdict(&need).unwrap().is_ok());
+    }
+}
+
+#[test]
+fn a_request_that_waits_over_midnight_asks_for_the_new_day() {
+    let mut desk = Desk::new(&[budget(1_000)]);
+    let midnight = Duration::from_secs(14 * 3_600);
+    desk.now = midnight - millis(290);
+    desk.tick();
+    let need = desk.wait(100);
+    let yesterday = need.ask.clone().unwrap();
+    desk.now = midnight + millis(5);
+    let answer = desk.answer(&yesterday);
+    let mut commands = desk.limiter.answered(desk.now, &answer);
+    let Some(Command::Ask(today)) = commands.pop() else {
+        panic!("it asks again");
+    };
+    desk.obey(commands);
+    assert_ne!(
+        today.budgets.last().unwrap().account.starts,
+        yesterday.budgets[0].account.starts
+    );
+    desk.now += millis(200);
+    desk.carry_out(today);
+    assert!(desk.verdict(&need).unwrap().is_ok());
 }
