@@ -21,6 +21,8 @@ pub(super) struct Waiter {
     pub(super) asked: Option<u64>,
     /// Whether the store has answered such a call.
     pub(super) was_answered: bool,
+    /// What the store's answer meant, until the last try is answered.
+    refusal: Option<Box<Refusal>>,
     pub(super) recall: Recall,
 }
 
@@ -57,6 +59,7 @@ impl Limiter {
             deadline: now + self.settings.patience,
             asked: None,
             was_answered: false,
+            refusal: None,
             recall: Recall::NotYet,
         });
         id
@@ -100,6 +103,7 @@ impl Limiter {
                 let retry = now + self.settings.recall_wait;
                 waiter.recall = Recall::Until(retry);
                 waiter.deadline = retry + self.settings.patience;
+                waiter.refusal = Some(refusal);
                 return Some(waiter);
             }
             // Until the last try has been answered, the old refusal does not count.
@@ -127,11 +131,12 @@ impl Limiter {
             }
             // Where the store has answered, and it still was not enough, the limit is to blame.
             let limit = waiter.wish.rules.get(place).filter(|_| waiter.was_answered);
-            let refusal = match limit {
-                Some(limit) => self.refusal(now, limit, &waiter.wish),
-                None => Refusal::away(),
+            let refusal = match (waiter.refusal, limit) {
+                (Some(refusal), _) => refusal,
+                (None, Some(limit)) => Box::new(self.refusal(now, limit, &waiter.wish)),
+                (None, None) => Box::new(Refusal::away()),
             };
-            out.push(Command::Decide(waiter.id, Err(Box::new(refusal))));
+            out.push(Command::Decide(waiter.id, Err(refusal)));
             return None;
         }
         let admitted = self.take(now, &waiter.wish, look.amount, away, look.shadowed);

@@ -62,6 +62,27 @@ fn money_that_others_hold_idle_is_waited_for_once() {
 }
 
 #[test]
+fn a_last_try_without_an_answer_is_refused_by_what_was_said_before() {
+    // Midnight comes before the last try, so that nothing is known of the new day's account.
+    let mut desk = Desk::new(&[budget(100)]);
+    desk.now = Duration::from_secs(14 * 3_600) - millis(200);
+    desk.tick();
+    desk.others = 50;
+    let need = desk.wait(80);
+    desk.carry_out(need.ask.clone().unwrap());
+    desk.now += millis(300);
+    let tried = desk.limiter.tick(desk.now);
+    assert!(
+        matches!(tried[..], [Command::Ask(_)]),
+        "the last try: {tried:?}"
+    );
+    desk.now += millis(300);
+    desk.tick();
+    let refusal = *desk.verdict(&need).unwrap().unwrap_err();
+    assert_eq!(refusal.limit.expect("a limit refuses").id, BUDGET);
+}
+
+#[test]
 fn an_answer_that_was_lost_is_made_up_for_by_the_next() {
     let mut desk = Desk::new(&[budget(1_000)]);
     let need = desk.wait(100);
