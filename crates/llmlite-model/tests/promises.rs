@@ -61,7 +61,7 @@ fn a_sum_that_was_read_before_the_lock_is_caught() {
 
 #[test]
 fn a_lease_that_is_taken_back_by_time_out_is_caught() {
-    check_that_it_is_caught(Planted::LeaseByTimeOut, "uncovered");
+    check_that_it_is_caught(Planted::LeaseByTimeOut, "but only");
 }
 
 #[test]

@@ -225,7 +225,10 @@ impl World {
             if !limit.shadow && !unleased.contains(&limit.id) {
                 knowledge.check_lease(now, (id, untroubled), (limit.id, None))?;
             }
-            let settled = nobody_was_troubled && !knowledge.was_set_lately(now, limit.id);
+            // A database whose clock leaps ahead takes everybody for gone until it hears of them.
+            let settled = nobody_was_troubled
+                && !knowledge.was_set_lately(now, limit.id)
+                && !self.scenario.leaps;
             let known = knowledge.known_under_way(now, id, limit.id);
             let full = known.is_some_and(|known| known >= self.database.ceiling(limit.id));
             let mut told = admitted
