@@ -73,7 +73,7 @@ impl World {
         let until = self.now + lasts;
         if let Some(instance) = self.instances.get_mut(place) {
             instance.asleep_until = instance.asleep_until.max(until);
-            instance.troubled = instance.asleep_until;
+            instance.troubled = instance.troubled.max(instance.asleep_until);
         }
     }
 
@@ -144,7 +144,7 @@ impl World {
             return;
         }
         instance.closed = true;
-        instance.troubled = now;
+        instance.troubled = instance.troubled.max(now);
         let (id, life) = (instance.id, (place, instance.life));
         self.promises.closes(id, &self.database);
         self.database.close(id);

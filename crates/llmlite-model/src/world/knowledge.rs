@@ -166,7 +166,7 @@ impl World {
                 }
             }
             Err(failure) => {
-                instance.troubled = now;
+                instance.troubled = instance.troubled.max(now);
                 instance.fenced |= *failure == QuotaFailure::Fenced;
             }
         }
