@@ -9,8 +9,11 @@ use llmlite_alerts::{BadSecret, WebhookSecret};
 use llmlite_core::{
     catalogue::{Residency, ResidencyPolicy},
     keys::Pepper,
+    ports::orphans::OrphanLeases,
 };
-use llmlite_edge::{BudgetOutage, BudgetRefusal, Config, Floor, JournalFull, RateOutage};
+use llmlite_edge::{
+    BudgetOutage, BudgetRefusal, Config, Durability, Floor, JournalFull, RateOutage,
+};
 use llmlite_telemetry::Format;
 use uuid::Uuid;
 
@@ -85,6 +88,26 @@ pub(crate) struct Args {
     /// While the journal cannot be written: keep 50,000 records in memory alone, or refuse requests
     #[arg(long, env = "LLMLITE_JOURNAL_FULL", value_enum, default_value_t = WhenFull::Continue)]
     pub(crate) journal_full: WhenFull,
+
+    /// Where a request is written down before Bedrock is called, unless its budgets say it: in the
+    /// journal only, in the database too within 100 ms, or in the database before the call
+    #[arg(
+        long,
+        env = "LLMLITE_DURABILITY",
+        value_name = "journal|async|sync",
+        default_value_t
+    )]
+    pub(crate) durability: Durability,
+
+    /// After how many seconds without a word another gateway is taken for lost with its disk, and
+    /// what it had under way is charged; at least 60
+    #[arg(long, env = "LLMLITE_ORPHAN_AFTER", value_name = "SECONDS", default_value = "600", value_parser = silence)]
+    pub(crate) orphan_after: Duration,
+
+    /// What becomes of the money that was leased to it: held until the budget's window ends, or
+    /// released at once, by which a budget may then be exceeded
+    #[arg(long, env = "LLMLITE_ORPHAN_LEASES", value_enum, default_value_t = WhenOrphaned::Hold)]
+    pub(crate) orphan_leases: WhenOrphaned,
 
     /// While the database is away and a budget's lease is used up: deny, or allow-up-to=DOLLARS for
     /// each gateway and budget, by which a budget may then be exceeded
@@ -167,6 +190,24 @@ pub(crate) enum WhenFull {
     Shed,
 }
 
+/// What becomes of the leases of a gateway that is lost with its disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum WhenOrphaned {
+    /// They stay taken
+    Hold,
+    /// They go back
+    Release,
+}
+
+impl From<WhenOrphaned> for OrphanLeases {
+    fn from(leases: WhenOrphaned) -> Self {
+        match leases {
+            WhenOrphaned::Hold => Self::Hold,
+            WhenOrphaned::Release => Self::Release,
+        }
+    }
+}
+
 /// An address that may hold a password, so its `Debug` shows nothing.
 #[derive(Clone)]
 pub(crate) struct DatabaseUrl(pub(crate) String);
@@ -192,6 +233,7 @@ impl Args {
         config.drain = self.drain_seconds;
         config.quota.budget_outage = self.budget_outage;
         config.quota.rate_outage = self.rate_outage;
+        config.quota.durability = self.durability;
         config.quota.count_cache_reads = self.count_cache_reads;
         config.bytes_per_token = self.bytes_per_token;
         config.limits_contact.clone_from(&self.limits_contact);
@@ -243,6 +285,14 @@ fn webhook_secret(value: Option<OsString>) -> Result<Option<WebhookSecret>, Stri
 fn seconds(text: &str) -> Result<Duration, String> {
     let seconds = text.parse().map_err(|_| "expected a number of seconds")?;
     Ok(Duration::from_secs(seconds))
+}
+
+/// At least a minute: whoever is slow is not lost.
+fn silence(text: &str) -> Result<Duration, String> {
+    match seconds(text)? {
+        time if time >= Duration::from_secs(60) => Ok(time),
+        _ => Err("at least 60 seconds".to_owned()),
+    }
 }
 
 /// At most a day: a key that was taken back must not go on working for longer.

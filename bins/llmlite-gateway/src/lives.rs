@@ -4,7 +4,7 @@ use std::{error::Error, fs, io, path::Path, sync::Arc, time::Duration};
 
 use llmlite_core::{
     ids::InstanceId,
-    ports::{StoreError, instances::Instances, ledger::Ledger},
+    ports::{StoreError, instances::Instances, ledger::Ledger, orphans::Orphans},
     usage::UsageRecord,
 };
 use llmlite_journal::{Config, Journal, Life, left_behind};
@@ -101,6 +101,11 @@ async fn settle_one(store: &Store, life: Life) -> io::Result<()> {
         refused += flush(store, instance, &batch?).await;
     }
     let (settled, open) = (remains.settled(), remains.open());
+    if !remains.is_whole() {
+        // What the journal has lost, the list of requests under way may still have.
+        let charged = insist(|| store.charge_intents(instance)).await;
+        refused += usize::try_from(charged.refused).unwrap_or(usize::MAX);
+    }
     if refused > 0 || !remains.is_whole() {
         // Some of what it began no budget was charged with: its money stays taken.
         let aside = spawn_blocking(move || life.set_aside()).await??;

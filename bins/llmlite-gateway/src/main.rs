@@ -3,6 +3,7 @@
 mod args;
 mod catalogue;
 mod lives;
+mod orphans;
 mod telling;
 
 use std::{error::Error, io::Write, process::ExitCode, sync::Arc, time::Duration};
@@ -107,6 +108,7 @@ async fn run(args: Args) -> Result<ExitCode, Box<dyn Error>> {
         instance,
         alerts,
         ledger: Arc::new(store.clone()),
+        intents: Arc::new(store.clone()),
         journal: Some(Arc::clone(&journal) as _),
         clock,
     };
@@ -118,6 +120,12 @@ async fn run(args: Args) -> Result<ExitCode, Box<dyn Error>> {
     store.follow_changes(health, listeners, &background, over.clone());
     background.spawn(source.follow(models, changed, over.clone()));
     background.spawn(keep_partitions(store.clone(), over.clone()));
+    let lost = orphans::Settings {
+        after: args.orphan_after,
+        leases: args.orphan_leases.into(),
+        folder: folder.clone(),
+    };
+    background.spawn(orphans::watch(store.clone(), instance, lost, over.clone()));
     background.spawn(lives::settle(store.clone(), folder, over.clone()));
 
     listen_to_signals(&stop, &background, over.clone())?;

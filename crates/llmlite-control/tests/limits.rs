@@ -20,7 +20,7 @@ use llmlite_control::{
 use llmlite_core::{
     catalogue::{Catalogue, Residency, ResidencyPolicy, ServedCatalogue},
     ids::KeyId,
-    limits::{Ceiling, Fit, LimitSetting, Measure, Member, Period, Subject},
+    limits::{Ceiling, Durability, Fit, LimitSetting, Measure, Member, Period, Subject},
     ports::{StoreError, directory::Directory, limits::LimitDirectory},
 };
 use llmlite_testkit::{
@@ -141,6 +141,7 @@ async fn a_plan_changes_nothing_and_what_it_does_not_name_stays() {
     let first = LimitOrder {
         warn_at: Some("80,50".to_owned()),
         fit: Some(Fit::Clamp),
+        durability: Some(Some(Durability::Sync)),
         overdraft: Some("5".to_owned()),
         ..budget("500/month")
     };
@@ -171,11 +172,13 @@ async fn a_plan_changes_nothing_and_what_it_does_not_name_stays() {
         (Fit::Clamp, true, 5_000_000_000)
     );
     assert_eq!(limit.thresholds.len(), 2);
+    assert_eq!(limit.durability, Some(Durability::Sync));
 
     let ended = LimitOrder {
         end_raise: true,
         shadow: Some(false),
         warn_at: Some("none".to_owned()),
+        durability: Some(None),
         ..change("budget/month")
     };
     office.set(ALPHA, ended).await;
@@ -184,6 +187,7 @@ async fn a_plan_changes_nothing_and_what_it_does_not_name_stays() {
         (limit.raise, limit.shadow, limit.thresholds.len()),
         (None, false, 0)
     );
+    assert_eq!(limit.durability, None);
     assert_eq!(limit.ceiling, Ceiling::At(600_000_000_000));
 }
 
@@ -336,7 +340,7 @@ async fn a_plan_is_told_in_json() {
     let view = ChangeView::of(&plan, &plan.limits, true);
     let after = json!({
         "limit": "budget/week", "model": null, "each": null, "unit": "nanodollars",
-        "ceiling": 20_000_000_000_i64, "raise": null, "overdraft": 0, "fit": "deny",
+        "ceiling": 20_000_000_000_i64, "raise": null, "overdraft": 0, "fit": "deny", "durability": null,
         "shadow": false, "warn_at": [], "inherited_from": null,
     });
     assert_eq!(

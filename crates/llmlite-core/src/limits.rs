@@ -42,6 +42,10 @@ pub struct Limit {
     /// At which shares of a budget to tell somebody, once in each window.
     #[serde(default)]
     pub thresholds: Vec<Percent>,
+    /// What has to be lost before requests that a budget pays for are; as the gateway is set, if
+    /// this is not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub durability: Option<Durability>,
 }
 
 impl Limit {
@@ -71,7 +75,10 @@ impl Limit {
             return Err(BadLimit::Negative);
         }
         let budget = matches!(self.measure, Measure::Budget(_));
-        if !budget && (self.overdraft != Nanodollars::ZERO || !self.thresholds.is_empty()) {
+        let says_more = self.overdraft != Nanodollars::ZERO
+            || !self.thresholds.is_empty()
+            || self.durability.is_some();
+        if !budget && says_more {
             return Err(BadLimit::NotABudget);
         }
         Ok(())
@@ -193,6 +200,53 @@ pub enum Fit {
     Clamp,
 }
 
+/// Where a request is written down before Bedrock is called, from the cheapest to the safest.
+///
+/// Wherever it is, it is in the journal on the gateway's own disk too. Of several budgets that pay
+/// for a request, the safest counts.
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Durability {
+    /// Only there: what is lost with the machine's disk, only Bedrock's own log tells of.
+    Journal,
+    /// In the database too, within 100 ms, unless the request has ended by then.
+    #[default]
+    Async,
+    /// In the database too, before Bedrock is called: nothing is lost that the database keeps.
+    Sync,
+}
+
+impl Durability {
+    /// All of them, from the cheapest to the safest.
+    pub const ALL: [Self; 3] = [Self::Journal, Self::Async, Self::Sync];
+
+    /// The name on the command line and in the database.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Journal => "journal",
+            Self::Async => "async",
+            Self::Sync => "sync",
+        }
+    }
+}
+
+impl FromStr for Durability {
+    type Err = BadLimit;
+
+    fn from_str(text: &str) -> Result<Self, BadLimit> {
+        let found = Self::ALL.into_iter().find(|d| d.as_str() == text);
+        found.ok_or(BadLimit::UnknownDurability)
+    }
+}
+
+impl fmt::Display for Durability {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
 /// A share of a budget, in whole hundredths, from 1 to 100.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "u8", into = "u8")]
@@ -308,12 +362,14 @@ impl fmt::Display for Scope {
 pub enum BadLimit {
     /// A ceiling or an overdraft below nothing.
     Negative,
-    /// An overdraft or thresholds on something that is not a budget.
+    /// An overdraft, thresholds or a durability on something that is not a budget.
     NotABudget,
     /// A share that is not from 1 to 100.
     NotAShare,
     /// Not one of [`Period::ALL`].
     UnknownPeriod,
+    /// Not one of [`Durability::ALL`].
+    UnknownDurability,
     /// Neither a whole number nor `unlimited`.
     NotANumber,
 }
@@ -322,11 +378,12 @@ impl fmt::Display for BadLimit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Negative => "a limit cannot be below zero",
-            Self::NotABudget => "only a budget has an overdraft or thresholds",
+            Self::NotABudget => "only a budget has an overdraft, thresholds or a durability",
             Self::NotAShare => "a threshold is a whole number from 1 to 100",
             Self::UnknownPeriod => {
                 "a period is one of day, week, month, financial_year and lifetime"
             }
+            Self::UnknownDurability => "a durability is one of journal, async and sync",
             Self::NotANumber => "a limit is a whole number or unlimited",
         })
     }

@@ -7,8 +7,9 @@ use llmlite_core::{
     ids::InstanceId,
     keys::Pepper,
     ports::{
-        alerts::AlertSink, backend::ModelBackend, clock::Clock, journal::UsageJournal,
-        keys::KeyStore, ledger::Ledger, quota::QuotaStore, readiness::Dependency,
+        alerts::AlertSink, backend::ModelBackend, clock::Clock, intents::Intents,
+        journal::UsageJournal, keys::KeyStore, ledger::Ledger, quota::QuotaStore,
+        readiness::Dependency,
     },
 };
 use llmlite_http::{Drained, Limits, Stop};
@@ -26,6 +27,7 @@ use crate::{
     aside::Aside,
     failure::{BudgetRefusal, Manner},
     health::Health,
+    intents::IntentDesk,
     ledger::{self, JournalFull, Keeping, Shelf, UsageWriter},
     measures::Measures,
     quota::{self, Changes, Inbox, LimitsReady, Office},
@@ -123,6 +125,8 @@ pub struct Ports {
     pub alerts: Arc<dyn AlertSink>,
     /// The book of usage.
     pub ledger: Arc<dyn Ledger>,
+    /// The list of requests under way.
+    pub intents: Arc<dyn Intents>,
     /// What keeps usage on disk until it is in that book.
     pub journal: Option<Arc<dyn UsageJournal>>,
     /// What readiness asks.
@@ -156,6 +160,8 @@ pub struct Api {
     app: Arc<App>,
     shelf: Arc<Shelf>,
     writer: UsageWriter,
+    list: Arc<dyn Intents>,
+    instance: InstanceId,
     office: Office,
     inbox: Inbox,
 }
@@ -180,6 +186,7 @@ impl Api {
         };
         let (queue, writer) = ledger::queue(keeping, Arc::clone(&ports.ledger), ports.instance);
         let shelf = queue.shelf();
+        let (list, instance) = (Arc::clone(&ports.intents), ports.instance);
         let (outbox, inbox) = quota::errands();
         let engine = Arc::new(PolicyEngine::new(
             config.quota.clone(),
@@ -196,10 +203,12 @@ impl Api {
             measures: Arc::clone(&measures),
         };
         Self {
-            app: App::new(&config, ports, engine, measures, stop),
+            app: App::new(&config, ports, engine, &shelf, measures, stop),
             config,
             shelf,
             writer,
+            list,
+            instance,
             office,
             inbox,
         }
@@ -226,6 +235,8 @@ impl Api {
         }));
         let driver = self.office.open(self.inbox, stop.clone());
         let writer = self.writer.start(Arc::clone(&engine));
+        let intents = Arc::clone(self.shelf.intents());
+        let clerk = intents.start(self.list, self.instance);
         let running = Arc::clone(&app.running);
         let watch = TaskTracker::new().spawn(running.watch(Arc::clone(&app.keys)));
 
@@ -249,12 +260,14 @@ impl Api {
             work.wait().await;
         }
         watch.abort();
+        let unwritten = writer.finish(config.last_flush).await;
+        clerk.finish().await;
         Ended {
             cut: match drained {
                 Drained::Clean => 0,
                 Drained::Cut(connections) => connections,
             },
-            unwritten: writer.finish(config.last_flush).await,
+            unwritten,
             returned: driver.finish(config.last_return).await,
             fenced: engine.is_fenced(),
         }
@@ -281,6 +294,8 @@ pub(crate) struct App {
     pub(crate) catalogue: ServedModels,
     pub(crate) backend: Arc<dyn ModelBackend>,
     pub(crate) policy: Arc<PolicyEngine>,
+    /// Where requests under way are noted.
+    pub(crate) intents: Arc<IntentDesk>,
     pub(crate) measures: Arc<Measures>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) health: Health,
@@ -309,6 +324,7 @@ impl App {
         config: &Config,
         mut ports: Ports,
         policy: Arc<PolicyEngine>,
+        shelf: &Shelf,
         measures: Arc<Measures>,
         stop: Stop,
     ) -> Arc<Self> {
@@ -321,6 +337,7 @@ impl App {
             catalogue: ports.catalogue,
             backend: ports.backend,
             policy,
+            intents: Arc::clone(shelf.intents()),
             measures,
             clock: ports.clock,
             health: Health::new(ports.dependencies, stop.clone()),

@@ -11,12 +11,13 @@ use hyper::{
 use llmlite_core::{
     catalogue::ServedModel,
     keys::KeyGrant,
+    limits::Durability,
     ports::backend::{ModelAnswer, ModelCall},
     usage::Ending,
 };
 use llmlite_http::{Body, RequestId, body, reply};
 use llmlite_openai::ChatRequest;
-use llmlite_policy::{Admission, Entry, Wish, estimate};
+use llmlite_policy::{Admission, Denial, Entry, Wish, estimate};
 use llmlite_translator::{CacheLife, DecodeError, Encoded, Options, Reply, Stamp, decode, encode};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use tracing::info;
@@ -145,7 +146,11 @@ impl App {
             }
         };
         self.tell_of_shadows(&admission, grant);
+        let durability = admission.durability();
         let meter = Meter::hold(Arc::clone(&self.policy), Arc::clone(&self.clock), admission);
+        if durability == Durability::Sync && !self.intents.listed(meter.event_id()).await {
+            return Err(denied(Denial::NotListed));
+        }
         let Some(most) = meter.clamped_to() else {
             return Ok((meter, None));
         };

@@ -14,6 +14,7 @@ use std::{
 
 use llmlite_core::{
     ids::{EventId, InstanceId},
+    limits::Durability,
     ports::{
         StoreError,
         journal::{Unkept, UsageJournal},
@@ -30,7 +31,7 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{error, warn};
 
-use crate::measures::Measures;
+use crate::{intents::IntentDesk, measures::Measures};
 
 /// Rows in one statement.
 const BATCH: usize = 500;
@@ -79,6 +80,8 @@ pub(crate) struct UsageWriter {
 /// What both sides see.
 pub(crate) struct Shelf {
     keeping: Keeping,
+    /// The list of requests under way.
+    intents: Arc<IntentDesk>,
     /// Records that the ledger does not have.
     waiting: AtomicUsize,
     /// When the oldest of them began to be written.
@@ -95,9 +98,27 @@ impl Shelf {
         (self.waiting.load(Ordering::Relaxed), oldest)
     }
 
+    /// Where requests under way are noted.
+    pub(crate) fn intents(&self) -> &Arc<IntentDesk> {
+        &self.intents
+    }
+
     /// The journal, if there is one.
     pub(crate) fn journal(&self) -> Option<&Arc<dyn UsageJournal>> {
         self.keeping.journal.as_ref()
+    }
+
+    /// Notes that a request begins; returns whether it may.
+    fn begin(&self, record: &UsageRecord) -> bool {
+        let keeping = &self.keeping;
+        match self.note(|journal| journal.begin(record)) {
+            Noted::Yes => return true,
+            // If this process dies now, the next one would give back the money that it spends.
+            Noted::Untold if !record.accounts.is_empty() => return false,
+            Noted::No | Noted::Untold => {}
+        }
+        let in_memory = keeping.journal.is_none() || keeping.when_full == JournalFull::Continue;
+        in_memory && self.has_memory()
     }
 
     /// Makes a note in the journal, if there is one, and returns what became of it.
@@ -173,6 +194,7 @@ pub(crate) fn queue(
     let (sender, records) = mpsc::unbounded_channel();
     let shelf = Arc::new(Shelf {
         keeping,
+        intents: IntentDesk::new(),
         waiting: AtomicUsize::new(0),
         since: Mutex::default(),
         sound: AtomicBool::new(true),
@@ -198,24 +220,22 @@ impl UsageQueue {
 }
 
 impl UsageSink for UsageQueue {
-    fn begin(&self, record: &UsageRecord) -> bool {
-        let keeping = &self.shelf.keeping;
-        match self.shelf.note(|journal| journal.begin(record)) {
-            Noted::Yes => return true,
-            // If this process dies now, the next one would give back the money that it spends.
-            Noted::Untold if !record.accounts.is_empty() => return false,
-            Noted::No | Noted::Untold => {}
+    fn begin(&self, record: UsageRecord, durability: Durability) -> bool {
+        let may_run = self.shelf.begin(&record);
+        if may_run {
+            self.shelf.intents.begin(record, durability);
         }
-        let in_memory = keeping.journal.is_none() || keeping.when_full == JournalFull::Continue;
-        in_memory && self.shelf.has_memory()
+        may_run
     }
 
     fn withdraw(&self, event: EventId) {
         self.shelf.note(|journal| journal.withdraw(event));
+        self.shelf.intents.ended([event]);
     }
 
     fn keep(&self, record: UsageRecord) {
         self.shelf.note(|journal| journal.settle(&record));
+        self.shelf.intents.settled(record.event_id);
         self.shelf.keeping.measures.settled(&record);
         self.shelf.waiting.fetch_add(1, Ordering::Relaxed);
         if let Err(mpsc::error::SendError(record)) = self.records.send(record) {
@@ -344,6 +364,7 @@ impl UsageWriter {
     fn forget(&self, batch: &[UsageRecord]) {
         let events: Vec<EventId> = batch.iter().map(|record| record.event_id).collect();
         self.shelf.note(|journal| journal.flushed(&events));
+        self.shelf.intents.ended(events);
     }
 }
 

@@ -65,6 +65,7 @@ impl App {
 fn in_short(denial: &Denial) -> Option<(&'static str, Option<Measure>)> {
     match denial {
         Denial::LedgerFull => Some(("ledger_full", None)),
+        Denial::NotListed => Some(("not_listed", None)),
         Denial::Limited(refusal) => {
             let measure = refusal.limit.as_ref().map(|limit| limit.measure);
             let reason = match refusal.reason {

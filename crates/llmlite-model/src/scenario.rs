@@ -264,5 +264,6 @@ fn limit(id: i64, subject: Subject, measure: Measure, ceiling: i64) -> Limit {
         fit: Fit::Deny,
         shadow: false,
         thresholds,
+        durability: None,
     }
 }

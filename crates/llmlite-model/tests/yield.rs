@@ -21,6 +21,7 @@ fn limit(measure: Measure, ceiling: i64) -> Limit {
         fit: Fit::Deny,
         shadow: false,
         thresholds: Vec::new(),
+        durability: None,
     }
 }
 

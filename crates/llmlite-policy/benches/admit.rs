@@ -18,7 +18,7 @@ use llmlite_core::{
     catalogue::{Catalogue, Lookup, ResidencyPolicy, ServedCatalogue, ServedModel},
     ids::{EventId, KeyId, LimitId},
     keys::{KeyGrant, ModelScope},
-    limits::{Ceiling, Fit, Limit, Measure, Period, Rules, Scope, Subject},
+    limits::{Ceiling, Durability, Fit, Limit, Measure, Period, Rules, Scope, Subject},
     money::Nanodollars,
     ports::clock::Clock,
     quota::{Answer, BudgetAnswer, Call, PermitAnswer, RateAnswer},
@@ -166,7 +166,7 @@ impl Clock for Still {
 struct Drain;
 
 impl UsageSink for Drain {
-    fn begin(&self, _: &UsageRecord) -> bool {
+    fn begin(&self, _: UsageRecord, _: Durability) -> bool {
         true
     }
 
@@ -253,6 +253,7 @@ fn wish(key: i64) -> Wish {
         fit: Fit::Deny,
         shadow: false,
         thresholds: Vec::new(),
+        durability: None,
     });
     Wish {
         rules: rules.collect(),

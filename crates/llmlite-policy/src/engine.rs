@@ -12,7 +12,7 @@ use llmlite_core::{
     catalogue::ServedModel,
     ids::{EventId, LimitId},
     keys::{KeyGrant, KeyStatus},
-    limits::{Limit, Measure},
+    limits::{Durability, Limit, Measure},
     money::Nanodollars,
     ports::{clock::Clock, quota::QuotaFailure},
     quota::{AccountKey, Announcement, Answer, Call},
@@ -46,8 +46,9 @@ const RECENT: Duration = Duration::from_secs(3);
 /// Keeps the records of requests until the ledger has them.
 pub trait UsageSink: Send + Sync {
     /// A request is about to reach Bedrock. The record is what has to be written down if nothing
-    /// more is heard of it. Returns whether it could be kept; if not, the request does not run.
-    fn begin(&self, record: &UsageRecord) -> bool;
+    /// more is heard of it, in a place as safe as `durability` says. Returns whether it could be
+    /// kept; if not, the request does not run.
+    fn begin(&self, record: UsageRecord, durability: Durability) -> bool;
 
     /// That request never reached Bedrock.
     fn withdraw(&self, event: EventId);
@@ -89,6 +90,7 @@ pub struct PolicyEngine {
     began: Instant,
     region: Arc<str>,
     count_cache_reads: bool,
+    durability: Durability,
 }
 
 /// What is behind the one lock. No call of it does more than a few microseconds of work.
@@ -115,6 +117,8 @@ pub enum Denial {
     ModelNotAllowed,
     /// The database is away, and no more usage can be kept for it.
     LedgerFull,
+    /// A budget wants the request to be in the database before it runs, and it cannot be put there.
+    NotListed,
     /// A limit does not allow it, or cannot be asked.
     Limited(Box<Refusal>),
 }
@@ -129,6 +133,7 @@ impl PolicyEngine {
         region: Arc<str>,
     ) -> Self {
         let count_cache_reads = settings.count_cache_reads;
+        let durability = settings.durability;
         Self {
             state: Mutex::new(State {
                 limiter: Limiter::new(settings),
@@ -143,6 +148,7 @@ impl PolicyEngine {
             clock,
             region,
             count_cache_reads,
+            durability,
         }
     }
 
@@ -208,7 +214,9 @@ impl PolicyEngine {
             state.seats.insert(need.waiter, Seat::Empty(None));
         }
         drop(state);
-        let draft = Draft::new(grant, wish, worst);
+        let durability = grant.rules.durability(&wish.model.name);
+        let durability = durability.unwrap_or(self.durability);
+        let draft = Draft::new(grant, wish, worst, durability);
         match verdict {
             Verdict::Admitted(admitted) => Ok(Entry::Admitted(self.begin(draft, admitted)?)),
             Verdict::Refused(refusal) => Err(Denial::Limited(refusal)),
@@ -407,7 +415,8 @@ impl PolicyEngine {
     fn begin(&self, draft: Draft, admitted: Admitted) -> Result<Admission, Denial> {
         let id = EventId::new(self.clock.now());
         let admission = draft.admitted(id, admitted);
-        if self.sink.begin(&admission.intent(&self.region)) {
+        let intent = admission.intent(&self.region);
+        if self.sink.begin(intent, admission.durability()) {
             return Ok(admission);
         }
         self.give_back(admission);

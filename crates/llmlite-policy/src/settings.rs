@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use llmlite_core::money::Nanodollars;
+use llmlite_core::{limits::Durability, money::Nanodollars};
 
 /// How leases are taken, kept and given back.
 #[derive(Debug, Clone)]
@@ -33,6 +33,8 @@ pub struct Settings {
     /// Whether tokens that were read from the prompt cache count towards rates of tokens. They do
     /// not.
     pub count_cache_reads: bool,
+    /// Where requests are written down before they run, where no budget of theirs says it.
+    pub durability: Durability,
 }
 
 impl Default for Settings {
@@ -49,6 +51,7 @@ impl Default for Settings {
             budget_outage: BudgetOutage::Deny,
             rate_outage: RateOutage::Share,
             count_cache_reads: false,
+            durability: Durability::default(),
         }
     }
 }

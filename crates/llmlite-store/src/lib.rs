@@ -16,6 +16,7 @@ mod directory;
 mod error;
 mod feed;
 mod instances;
+mod intents;
 mod keys;
 mod ledger;
 mod limits;

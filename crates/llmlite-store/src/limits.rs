@@ -162,7 +162,7 @@ macro_rules! limit_json {
             $crate::limits::ceiling_json!("l.raise_to"),
             ") END,
               'overdraft', l.overdraft, 'fit', l.fit, 'shadow', l.shadow,
-              'thresholds', l.thresholds)"
+              'thresholds', l.thresholds, 'durability', l.durability)"
         )
     };
 }

@@ -33,6 +33,7 @@ const GATEWAY: Rights = Rights {
         ("permit_leases", "SELECT, INSERT, UPDATE, DELETE"),
         ("budget_announcements", "SELECT, INSERT, UPDATE"),
         ("usage_event", "SELECT, INSERT"),
+        ("usage_intent", "SELECT, INSERT, DELETE"),
         ("usage_rollup_day", "SELECT, INSERT, UPDATE"),
     ],
     functions: &[
@@ -48,7 +49,10 @@ const GATEWAY: Rights = Rights {
         "exchange_permits",
         "exchange_quota",
         "charge_budgets",
+        "release_leases",
         "close_instance",
+        "orphan_instance",
+        "note_intents",
     ],
 };
 
@@ -72,6 +76,7 @@ const ADMIN: Rights = Rights {
         ("permit_leases", "SELECT"),
         ("budget_announcements", "SELECT"),
         ("usage_event", "SELECT"),
+        ("usage_intent", "SELECT"),
         ("usage_rollup_day", "SELECT"),
     ],
     functions: &[

@@ -84,6 +84,8 @@ struct Inner {
     quota: Lane,
     /// Whether the last of them had no answer.
     quota_is_silent: AtomicBool,
+    /// For the list of requests under way, which some requests wait for.
+    intents: Lane,
     /// For the connection that listens, which is none of the pools'.
     listener: Database,
 }
@@ -111,6 +113,7 @@ impl Store {
             long: Lane::new(&database, long)?,
             quota: Lane::new(&database, QUOTA)?,
             quota_is_silent: AtomicBool::new(false),
+            intents: Lane::new(&database, QUOTA)?,
             listener: database,
         }));
         store.lookup(PROVE, &[]).await?;
@@ -152,6 +155,15 @@ impl Store {
             }
         }
         told
+    }
+
+    /// Runs a statement about requests under way: half a second at most.
+    pub(crate) async fn intents(
+        &self,
+        sql: &'static str,
+        params: Params<'_>,
+    ) -> Result<Vec<Row>, StoreError> {
+        self.0.intents.rows(sql, params).await
     }
 
     pub(crate) fn listener(&self) -> &Database {

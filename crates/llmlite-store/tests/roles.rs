@@ -102,6 +102,7 @@ fn limit(subject: Subject, measure: Measure) -> LimitChange {
             fit: Fit::Deny,
             shadow: false,
             thresholds: Vec::new(),
+            durability: None,
         },
         each: None,
         inherited_from: None,

@@ -5,13 +5,14 @@ use llmlite_core::ports::{StoreError, readiness::Dependency};
 use llmlite_store::{SchemaError, Store, StoreConfig, migrate, schema};
 use llmlite_testkit::postgres;
 
-const STEPS: [&str; 6] = [
+const STEPS: [&str; 7] = [
     "V1__people_and_keys",
     "V2__ledger",
     "V3__strict_keys",
     "V4__limits",
     "V5__leases",
     "V6__alerts",
+    "V7__intents",
 ];
 
 #[tokio::test]
@@ -21,7 +22,7 @@ async fn a_second_migration_finds_nothing_to_do() {
     assert_eq!(first.applied, STEPS);
     let second = migrate(database.url()).await.unwrap();
     assert!(second.applied.is_empty());
-    assert_eq!((first.version, second.version), (6, 6));
+    assert_eq!((first.version, second.version), (7, 7));
     assert_eq!(second.partitions, 0);
 }
 
@@ -58,9 +59,9 @@ async fn an_older_database_is_refused_and_the_remedy_named() {
     store.check_schema().await.unwrap();
     store.check().await.unwrap();
 
-    let forget = "DELETE FROM refinery_schema_history WHERE version = 6";
+    let forget = "DELETE FROM refinery_schema_history WHERE version = 7";
     database.client().await.batch_execute(forget).await.unwrap();
-    says(store.check_schema().await, "at migration 5");
+    says(store.check_schema().await, "at migration 6");
 }
 
 #[tokio::test]
@@ -140,6 +141,6 @@ async fn partitions_are_made_ahead_and_take_over_what_the_default_holds() {
 
 #[test]
 fn the_fingerprint_is_that_of_these_migrations() {
-    assert_eq!(schema::known_version(), 6);
+    assert_eq!(schema::known_version(), 7);
     assert_ne!(schema::fingerprint(), 0);
 }

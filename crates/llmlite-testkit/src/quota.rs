@@ -1,7 +1,7 @@
 //! The database's side of limits in memory, with the same meaning, and with faults.
 
 use std::{
-    collections::VecDeque,
+    collections::{BTreeMap, VecDeque},
     fmt,
     future::pending,
     sync::{
@@ -12,13 +12,14 @@ use std::{
 
 use async_trait::async_trait;
 use llmlite_core::{
-    ids::{InstanceId, LimitId},
+    ids::{EventId, InstanceId, LimitId},
     limits::Ceiling,
     ports::{
         StoreError,
         alerts::AlertSink,
         clock::Clock,
         instances::Instances,
+        intents::Intents,
         ledger::Ledger,
         quota::{QuotaFailure, QuotaStore},
     },
@@ -63,6 +64,7 @@ struct State {
     calls: Vec<Call>,
     announced: Vec<Announcement>,
     unannounced: u32,
+    listed: BTreeMap<EventId, UsageRecord>,
 }
 
 impl MemoryQuota {
@@ -122,6 +124,11 @@ impl MemoryQuota {
     /// All calls so far, also those that were not carried out.
     pub fn calls(&self) -> Vec<Call> {
         self.state().calls.clone()
+    }
+
+    /// The requests under way that are on the list.
+    pub fn listed(&self) -> Vec<UsageRecord> {
+        self.state().listed.values().cloned().collect()
     }
 
     /// The thresholds that were claimed.
@@ -220,6 +227,29 @@ impl Instances for MemoryQuota {
 
     async fn close(&self, instance: InstanceId) -> Result<(), StoreError> {
         self.fence(instance);
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Intents for MemoryQuota {
+    async fn note(
+        &self,
+        _: InstanceId,
+        begun: &[&UsageRecord],
+        ended: &[EventId],
+    ) -> Result<(), StoreError> {
+        if self.is_down() {
+            return Err(StoreError::Unavailable("the test says so".into()));
+        }
+        let mut state = self.state();
+        for event in ended {
+            state.listed.remove(event);
+        }
+        let begun = begun
+            .iter()
+            .map(|record| (record.event_id, (*record).clone()));
+        state.listed.extend(begun);
         Ok(())
     }
 }

@@ -2,7 +2,7 @@
 
 use clap::{Args, ValueEnum};
 use llmlite_control::limits::LimitOrder;
-use llmlite_core::limits::{Fit, Member};
+use llmlite_core::limits::{Durability, Fit, Member};
 
 use super::{GatewayArgs, Switch};
 
@@ -71,6 +71,11 @@ pub(crate) struct LimitArgs {
     /// refuses it, clamp shortens its answer to what is left, if that is enough to be of use
     #[arg(long, value_enum)]
     fit: Option<FitArg>,
+    /// Where requests that the budgets named pay for are written down before they run: in the
+    /// gateway's journal, in the database too within 100 ms (async), or in the database before the
+    /// call (sync), which costs some milliseconds; default leaves it to the gateway
+    #[arg(long, value_enum)]
+    durability: Option<DurabilityArg>,
     /// Whether the limits named are only watched: counted and reported, but refusing nothing
     #[arg(long, value_enum)]
     shadow: Option<Switch>,
@@ -101,6 +106,15 @@ enum FitArg {
     Clamp,
 }
 
+/// Where requests are written down before they run, as typed.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum DurabilityArg {
+    Default,
+    Journal,
+    Async,
+    Sync,
+}
+
 impl LimitArgs {
     /// What was typed, with the expiry of a key.
     pub(crate) fn order(self, expires: Option<String>) -> LimitOrder {
@@ -117,6 +131,7 @@ impl LimitArgs {
             end_raise: self.end_raise,
             overdraft: self.overdraft,
             fit: self.fit.map(Fit::from),
+            durability: self.durability.map(DurabilityArg::meant),
             shadow: self.shadow.map(Switch::is_on),
             warn_at: self.warn_at,
             models: self.models,
@@ -140,6 +155,18 @@ impl From<FitArg> for Fit {
         match fit {
             FitArg::Deny => Self::Deny,
             FitArg::Clamp => Self::Clamp,
+        }
+    }
+}
+
+impl DurabilityArg {
+    /// Nothing where the gateway decides.
+    fn meant(self) -> Option<Durability> {
+        match self {
+            Self::Default => None,
+            Self::Journal => Some(Durability::Journal),
+            Self::Async => Some(Durability::Async),
+            Self::Sync => Some(Durability::Sync),
         }
     }
 }

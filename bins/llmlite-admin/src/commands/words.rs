@@ -59,6 +59,9 @@ pub(crate) fn details(setting: &LimitSetting) -> Vec<String> {
     if limit.fit == Fit::Clamp {
         said.push("clamp".to_owned());
     }
+    if let Some(durability) = limit.durability {
+        said.push(format!("durability {durability}"));
+    }
     if limit.shadow {
         said.push("shadow".to_owned());
     }

@@ -149,7 +149,7 @@ async fn scripts_get_exact_numbers() {
     );
     let limit = json!({
         "limit": "budget/month", "model": null, "each": null, "unit": "nanodollars",
-        "ceiling": 1, "raise": null, "overdraft": 0, "fit": "deny", "shadow": true,
+        "ceiling": 1, "raise": null, "overdraft": 0, "fit": "deny", "durability": null, "shadow": true,
         "warn_at": [80], "inherited_from": null,
     });
     assert_eq!(
@@ -171,7 +171,7 @@ async fn scripts_get_exact_numbers() {
     let rpm = json!({
         "limit": "rpm", "model": null, "each": null, "unit": "requests",
         "ceiling": 5, "raise": {"to": 7, "until": "2099-01-01T11:00:00Z"}, "overdraft": 0,
-        "fit": "deny", "shadow": false, "warn_at": [], "inherited_from": null,
+        "fit": "deny", "durability": null, "shadow": false, "warn_at": [], "inherited_from": null,
         "present_ceiling": 7, "used": 0, "leased": 0, "left": 7, "resets_at": null,
     });
     assert_eq!(policy["limits"], json!([rpm]));

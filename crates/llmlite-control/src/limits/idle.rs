@@ -69,6 +69,7 @@ fn refuse_without_budget(order: &LimitOrder, wishes: &Wishes) -> Result<(), Cont
     let only_of_budgets = [
         (order.overdraft.is_some(), "--overdraft"),
         (order.fit.is_some(), "--fit"),
+        (order.durability.is_some(), "--durability"),
         (order.warn_at.is_some(), "--warn-at"),
     ];
     match only_of_budgets.iter().find(|(said, _)| *said) {
@@ -86,7 +87,7 @@ fn refuse_no_change(order: &LimitOrder, wishes: &Wishes) -> Result<(), ControlEr
         return Ok(());
     }
     let text = "--change says of which limit, but not what: add --warn-at, --fit, --overdraft, \
-                --shadow or --end-raise; to change how high a limit is, give --budget, --rpm, \
+                --durability, --shadow or --end-raise; to change how high a limit is, give --budget, --rpm, \
                 --tpm or --parallel";
     invalid(text.to_owned())
 }
@@ -98,12 +99,13 @@ fn which(order: &LimitOrder) -> [Said; 2] {
     ]
 }
 
-fn details(order: &LimitOrder) -> [Said; 6] {
+fn details(order: &LimitOrder) -> [Said; 7] {
     [
         (order.raise_until.is_some(), "--raise"),
         (order.end_raise, "--end-raise"),
         (order.overdraft.is_some(), "--overdraft"),
         (order.fit.is_some(), "--fit"),
+        (order.durability.is_some(), "--durability"),
         (order.shadow.is_some(), "--shadow"),
         (order.warn_at.is_some(), "--warn-at"),
     ]

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::SystemTime};
 use llmlite_core::{
     catalogue::Catalogue,
     keys::ModelScope,
-    limits::{Ceiling, Fit, Measure, Member, Percent, Subject},
+    limits::{Ceiling, Durability, Fit, Measure, Member, Percent, Subject},
     money::Nanodollars,
 };
 
@@ -44,6 +44,9 @@ pub struct LimitOrder {
     pub overdraft: Option<String>,
     /// What happens to a request that is too large for what is left of the budgets.
     pub fit: Option<Fit>,
+    /// Where requests that the budgets pay for are written down before they run. The inner None
+    /// leaves it to the gateway.
+    pub durability: Option<Option<Durability>>,
     /// Whether the limits are only watched.
     pub shadow: Option<bool>,
     /// At which shares of the budgets to tell somebody: `50,80,95` or `none`.
@@ -85,6 +88,7 @@ pub(super) struct Details {
     pub(super) end_raise: bool,
     pub(super) overdraft: Option<Nanodollars>,
     pub(super) fit: Option<Fit>,
+    pub(super) durability: Option<Option<Durability>>,
     pub(super) shadow: Option<bool>,
     pub(super) warn_at: Option<Vec<Percent>>,
 }
@@ -174,6 +178,7 @@ impl LimitOrder {
                 None => None,
             },
             fit: self.fit,
+            durability: self.durability,
             shadow: self.shadow,
             warn_at: match &self.warn_at {
                 Some(text) => Some(amounts::shares(text)?),

@@ -117,6 +117,7 @@ fn changed(
     if matches!(limit.measure, Measure::Budget(_)) {
         limit.overdraft = details.overdraft.unwrap_or(limit.overdraft);
         limit.fit = details.fit.unwrap_or(limit.fit);
+        limit.durability = details.durability.unwrap_or(limit.durability);
         if let Some(shares) = &details.warn_at {
             limit.thresholds.clone_from(shares);
         }
@@ -171,6 +172,7 @@ fn new(family: &Family, wish: &Wish, details: &Details) -> Result<LimitSetting, 
             fit: Fit::Deny,
             shadow: false,
             thresholds: Vec::new(),
+            durability: None,
         },
         each: which.each,
         inherited_from: None,

@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use llmlite_core::{
     keys::ModelScope,
-    limits::{Ceiling, Fit, LimitSetting},
+    limits::{Ceiling, Durability, Fit, LimitSetting},
 };
 use serde::Serialize;
 
@@ -75,6 +75,9 @@ pub struct LimitView {
     pub overdraft: i64,
     /// `deny` or `clamp`: what happens to a request that is too large for what is left.
     pub fit: Fit,
+    /// `journal`, `async` or `sync`: where requests are written down before they run; `null` leaves
+    /// it to the gateway.
+    pub durability: Option<Durability>,
     /// It is only watched.
     pub shadow: bool,
     /// At which hundredths of it somebody is told.
@@ -109,6 +112,7 @@ impl LimitView {
             }),
             overdraft: limit.overdraft.0,
             fit: limit.fit,
+            durability: limit.durability,
             shadow: limit.shadow,
             warn_at: limit.thresholds.iter().map(|&share| share.into()).collect(),
             inherited_from: from.as_ref().map(SubjectView::from),

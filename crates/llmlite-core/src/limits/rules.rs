@@ -1,6 +1,6 @@
 use std::{collections::BTreeMap, sync::Arc};
 
-use super::Limit;
+use super::{Durability, Limit};
 
 /// All limits that bind one key, sorted out by model ahead of time: a request costs one look-up.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -37,6 +37,12 @@ impl Rules {
         &self.overall
     }
 
+    /// Where a call of the model of that friendly name is written down before it is made: in the
+    /// safest place that one of its budgets asks for, if any does.
+    pub fn durability(&self, model: &str) -> Option<Durability> {
+        self.of(model).iter().filter_map(|l| l.durability).max()
+    }
+
     /// Every limit once: those for all models, then those for one.
     pub fn all(&self) -> impl Iterator<Item = &Limit> {
         let of_one_model = self.by_model.iter().flat_map(|(model, limits)| {
@@ -71,7 +77,25 @@ mod tests {
             fit: Fit::Deny,
             shadow: false,
             thresholds: Vec::new(),
+            durability: None,
         }
+    }
+
+    #[test]
+    fn the_safest_place_that_a_budget_asks_for_counts_for_calls_that_it_pays_for() {
+        let asks = |id, model, durability| Limit {
+            durability,
+            ..limit(id, model)
+        };
+        let rules = Rules::new(vec![
+            asks(1, None, None),
+            asks(2, None, Some(Durability::Journal)),
+            asks(3, Some("opus"), Some(Durability::Sync)),
+            asks(4, Some("opus"), Some(Durability::Async)),
+        ]);
+        assert_eq!(rules.durability("opus"), Some(Durability::Sync));
+        assert_eq!(rules.durability("haiku"), Some(Durability::Journal));
+        assert_eq!(Rules::default().durability("opus"), None);
     }
 
     #[test]

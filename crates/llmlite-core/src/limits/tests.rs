@@ -80,6 +80,7 @@ fn budget() -> Limit {
         fit: Fit::Clamp,
         shadow: false,
         thresholds: vec![Percent(50), Percent(95)],
+        durability: None,
     }
 }
 
@@ -121,6 +122,14 @@ fn a_limit_that_makes_no_sense_says_why() {
         |l| l.measure = Measure::ParallelRequests,
         Err(BadLimit::NotABudget),
     );
+    check(
+        |l| {
+            l.measure = Measure::ParallelRequests;
+            l.thresholds.clear();
+            l.durability = Some(Durability::Journal);
+        },
+        Err(BadLimit::NotABudget),
+    );
 }
 
 #[test]
@@ -128,6 +137,13 @@ fn periods_and_ceilings_are_read_as_they_are_shown() {
     for period in Period::ALL {
         assert_eq!(period.to_string().parse(), Ok(period));
     }
+    for durability in Durability::ALL {
+        assert_eq!(durability.to_string().parse(), Ok(durability));
+    }
+    assert_eq!(
+        "fsync".parse::<Durability>(),
+        Err(BadLimit::UnknownDurability)
+    );
     for ceiling in [Ceiling::Unlimited, Ceiling::At(0), Ceiling::At(i64::MAX)] {
         assert_eq!(ceiling.to_string().parse(), Ok(ceiling));
     }

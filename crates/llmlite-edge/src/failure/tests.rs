@@ -38,6 +38,7 @@ fn each_failure_has_its_status_and_code() {
     check(&denied(Denial::KeyRevoked),         401, invalid, "invalid_api_key", "unknown, revoked or expired");
     check(&denied(Denial::KeyExpired),         401, invalid, "invalid_api_key", "unknown, revoked or expired");
     check(&denied(Denial::LedgerFull),         503, server,  "temporarily_unavailable", "database");
+    check(&denied(Denial::NotListed),          503, server,  "temporarily_unavailable", "database");
     check(&Failure::Cut,                      401, invalid, "invalid_api_key", "was revoked while");
     check(&Failure::NoSuchRoute,              404, invalid, "not_found", "/v1");
     check(&Failure::WrongMethod { allowed: Method::POST }, 405, invalid, "method_not_allowed", "POST");

@@ -196,7 +196,7 @@ fn what_a_budget_pays_for_does_not_begin_where_nobody_would_ever_know_of_it() {
         how(&journal);
         let account = AccountKey { limit: LimitId(3), starts: std::time::UNIX_EPOCH };
         let record = UsageRecord { accounts: vec![account; budgets], ..record() };
-        assert_eq!(queue.begin(&record), want, "{budgets}");
+        assert_eq!(queue.begin(record, Durability::Async), want, "{budgets}");
     };
     check(|_| {},                          1, true);
     check(|journal| journal.set_full(true), 1, true);
@@ -246,7 +246,7 @@ async fn the_journal_forgets_what_the_ledger_has_and_nothing_else() {
     let (queue, writer) = kept(Some(Arc::clone(&journal)), JournalFull::Continue, 0, &book);
     let record = record();
     let id = record.event_id;
-    assert!(queue.begin(&record));
+    assert!(queue.begin(record.clone(), Durability::Async));
     queue.keep(record);
     assert_eq!(journal.notes(), [Note::Begun(id), Note::Settled(id)]);
     assert_eq!(
@@ -281,12 +281,12 @@ fn while_the_journal_is_full_memory_takes_over_or_requests_are_refused() {
         let (queue, _writer) = kept(Some(Arc::clone(&journal)), when_full, room, &book);
         keep(&queue, waiting);
         journal.set_full(full);
-        let admits = || queue.has_room() && queue.begin(&record());
+        let admits = || queue.has_room() && queue.begin(record(), Durability::Async);
         // The first request may be the one that finds out.
         assert_eq!(admits(), want, "{when_full:?} {room} {waiting} {full}");
         assert_eq!(admits(), want, "{when_full:?} {room} {waiting} {full}");
         journal.set_full(false);
-        assert!(queue.begin(&record()), "it is tried again");
+        assert!(queue.begin(record(), Durability::Async), "it is tried again");
         assert!(queue.has_room());
     };
     //    when full  room waiting  full   admits

@@ -193,6 +193,7 @@ fn bound_by(ceiling: i64) -> KeyGrant {
         fit: Fit::Deny,
         shadow: false,
         thresholds: vec![Percent::try_from(50).unwrap()],
+        durability: None,
     };
     KeyGrant {
         rules: Arc::new(Rules::new(vec![budget])),

@@ -71,6 +71,7 @@ pub(crate) async fn start_with(
         instance: quota.instance(),
         alerts: Arc::new(MemoryAlerts::default()),
         ledger: quota.clone(),
+        intents: quota.clone(),
         journal: Some(journal.clone()),
         dependencies: vec![store.clone()],
         clock,

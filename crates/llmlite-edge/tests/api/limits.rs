@@ -6,7 +6,7 @@ use llmlite_core::{
     catalogue::{Catalogue, ResidencyPolicy, ServedCatalogue},
     ids::{KeyId, LimitId},
     keys::KeyGrant,
-    limits::{Ceiling, Fit, Limit, Measure, Period, Rules, Scope, Subject},
+    limits::{Ceiling, Durability, Fit, Limit, Measure, Period, Rules, Scope, Subject},
     money::Nanodollars,
 };
 use llmlite_testkit::{Note, Turn};
@@ -30,6 +30,7 @@ fn limit(measure: Measure, fit: Fit) -> Limit {
         fit,
         shadow: false,
         thresholds: Vec::new(),
+        durability: None,
     }
 }
 
@@ -144,4 +145,40 @@ async fn models_come_and_go_while_the_gateway_runs() {
     );
     let listed = gateway.get("/v1/models").await.json();
     assert_eq!(listed["data"].as_array().map(Vec::len), Some(1));
+}
+
+#[tokio::test]
+async fn a_budget_that_insists_has_its_requests_in_the_database_before_bedrock_or_not_at_all() {
+    let insists = Limit {
+        durability: Some(Durability::Sync),
+        ..limit(Measure::Budget(Period::Month), Fit::Deny)
+    };
+    let gateway = bound(insists, 1 << 40, vec![message(), Turn::Silence]).await;
+    // Money enough is leased for the next one too.
+    assert_eq!(gateway.chat(&ask(100)).await.status, 200);
+    gateway.quota.set_down(true);
+    let answer = gateway.chat(&ask(100)).await;
+    assert_eq!(
+        (answer.status, answer.code().as_str()),
+        (503, "temporarily_unavailable")
+    );
+    assert_eq!(gateway.backend.calls().len(), 1);
+    gateway.quota.set_down(false);
+
+    let body = ask(100);
+    let asking = gateway.chat(&body);
+    tokio::pin!(asking);
+    let called = async {
+        while gateway.backend.calls().len() < 2 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::select! {
+        _ = &mut asking => panic!("the answer hangs"),
+        () = called => {}
+    }
+    let listed = gateway.quota.listed();
+    let called = gateway.backend.calls()[1].event_id;
+    let record = listed.iter().find(|record| record.event_id == called);
+    assert!(record.is_some_and(|record| record.estimated && record.cost > Nanodollars::ZERO));
 }

@@ -87,6 +87,7 @@ async fn a_request_goes_by_what_its_key_grants_when_its_body_has_come() {
             fit: Fit::Deny,
             shadow: false,
             thresholds: Vec::new(),
+            durability: None,
         };
         grant.rules = Arc::new(Rules::new(vec![limit]));
     }

@@ -4,6 +4,7 @@ use llmlite_core::{
     catalogue::ServedModel,
     ids::{EventId, KeyId, TeamId, UserId},
     keys::KeyGrant,
+    limits::Durability,
     money::Nanodollars,
     usage::{Ending, Tokens, UsageRecord},
 };
@@ -84,6 +85,11 @@ impl Admission {
         estimate::affordable_output(facts, &self.model().prices, self.amount())
     }
 
+    /// Where it has to be written down before Bedrock is called.
+    pub fn durability(&self) -> Durability {
+        self.draft.durability
+    }
+
     /// What limits in shadow would have said.
     pub fn shadowed(&self) -> &[Refusal] {
         &self.shadowed
@@ -120,16 +126,23 @@ pub(super) struct Draft {
     team_id: Option<TeamId>,
     wish: Wish,
     worst: Nanodollars,
+    durability: Durability,
 }
 
 impl Draft {
-    pub(super) fn new(grant: &KeyGrant, wish: Wish, worst: Nanodollars) -> Self {
+    pub(super) fn new(
+        grant: &KeyGrant,
+        wish: Wish,
+        worst: Nanodollars,
+        durability: Durability,
+    ) -> Self {
         Self {
             key_id: grant.key_id,
             user_id: grant.user_id,
             team_id: grant.team_id,
             wish,
             worst,
+            durability,
         }
     }
 

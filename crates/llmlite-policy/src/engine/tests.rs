@@ -29,8 +29,8 @@ struct Kept {
 }
 
 impl UsageSink for Kept {
-    fn begin(&self, record: &UsageRecord) -> bool {
-        self.begun.lock().unwrap().push(record.clone());
+    fn begin(&self, record: UsageRecord, _: Durability) -> bool {
+        self.begun.lock().unwrap().push(record);
         !self.refuses.load(Ordering::Relaxed)
     }
 

@@ -36,6 +36,7 @@ fn limit(id: LimitId, measure: Measure, ceiling: i64) -> Limit {
         fit: Fit::Deny,
         shadow: false,
         thresholds: Vec::new(),
+        durability: None,
     }
 }
 

@@ -61,6 +61,7 @@ fn row((each, model, measure): &Which, set: Option<&LimitSetting>) -> serde_json
             ("fit".to_owned(), json!(limit.fit)),
             ("shadow".to_owned(), json!(limit.shadow)),
             ("thresholds".to_owned(), json!(limit.thresholds)),
+            ("durability".to_owned(), json!(limit.durability)),
         ]);
     }
     Ok(row)
@@ -91,7 +92,7 @@ given AS (
            jsonb_to_recordset($3::jsonb) AS g(
                each text, model text, measure text, period text, gone boolean, ceiling bigint,
                raise_to bigint, raise_until timestamptz, overdraft bigint, fit text, shadow boolean,
-               thresholds smallint[])),
+               thresholds smallint[], durability text)),
 unwanted AS (
     SELECT l.id, l.each IS NULL AND l.subject_kind <> 'organisation' AS can_inherit
       FROM limits l
@@ -107,14 +108,14 @@ deleted AS (
     DELETE FROM limits l USING unwanted u WHERE l.id = u.id AND NOT u.can_inherit),
 set_to AS (
     INSERT INTO limits (subject_kind, subject_id, each, model, measure, period, ceiling, raise_to,
-                        raise_until, overdraft, fit, shadow, thresholds)
+                        raise_until, overdraft, fit, shadow, thresholds, durability)
     SELECT subject_kind, subject_id, each, model, measure, period, ceiling, raise_to,
-           raise_until, overdraft, fit, shadow, thresholds
+           raise_until, overdraft, fit, shadow, thresholds, durability
       FROM given
      WHERE NOT gone
     ON CONFLICT ON CONSTRAINT limits_one_of_a_kind DO UPDATE SET
         ceiling = excluded.ceiling, raise_to = excluded.raise_to,
         raise_until = excluded.raise_until, overdraft = excluded.overdraft, fit = excluded.fit,
-        shadow = excluded.shadow, thresholds = excluded.thresholds, inherited_from = NULL,
-        updated_at = now())
+        shadow = excluded.shadow, thresholds = excluded.thresholds,
+        durability = excluded.durability, inherited_from = NULL, updated_at = now())
 SELECT FROM subject";

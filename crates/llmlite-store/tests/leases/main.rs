@@ -7,6 +7,7 @@ mod charges;
 mod exchange;
 mod failures;
 mod lives;
+mod orphans;
 mod races;
 mod speed;
 mod twin;

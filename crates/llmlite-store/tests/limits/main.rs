@@ -11,7 +11,8 @@ use llmlite_core::{
     ids::{KeyId, LimitId, TeamId, UserId},
     keys::{KeyHash, ModelScope},
     limits::{
-        Ceiling, Fit, Limit, LimitSetting, Measure, Member, Period, Raise, Scope, Subject, Window,
+        Ceiling, Durability, Fit, Limit, LimitSetting, Measure, Member, Period, Raise, Scope,
+        Subject, Window,
     },
     money::Nanodollars,
     people::NewKey,
@@ -83,6 +84,7 @@ fn limit(subject: Subject, measure: Measure, ceiling: Ceiling) -> Limit {
         fit: Fit::Deny,
         shadow: false,
         thresholds: Vec::new(),
+        durability: None,
     }
 }
 

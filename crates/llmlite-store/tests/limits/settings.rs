@@ -14,6 +14,7 @@ async fn a_setting_comes_back_as_it_was_given() {
         fit: Fit::Clamp,
         shadow: true,
         thresholds: vec![50.try_into().unwrap(), 100.try_into().unwrap()],
+        durability: Some(Durability::Sync),
         ..limit(
             subject,
             Measure::Budget(Period::FinancialYear),

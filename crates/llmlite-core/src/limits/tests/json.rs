@@ -58,6 +58,7 @@ fn full() -> LimitSetting {
             }),
             overdraft: Nanodollars(7),
             shadow: true,
+            durability: Some(Durability::Sync),
             ..budget()
         },
         each: Some(Member::Key),
@@ -80,6 +81,7 @@ fn short() -> LimitSetting {
             fit: Fit::Deny,
             shadow: false,
             thresholds: Vec::new(),
+            durability: None,
         },
         each: None,
         inherited_from: None,
@@ -95,7 +97,7 @@ fn a_setting_has_one_form() {
             r#""measure":{"budget":"financial_year"},"ceiling":{"at":100},"#,
             r#""raise":{"to":"unlimited","until":"2026-12-01T00:00:00.500001Z"},"#,
             r#""overdraft":7,"fit":"clamp","shadow":true,"thresholds":[50,95],"#,
-            r#""each":"key","inherited_from":"organisation"}"#,
+            r#""durability":"sync","each":"key","inherited_from":"organisation"}"#,
         ),
     );
     let form = concat!(
@@ -112,8 +114,8 @@ fn what_the_database_puts_together_is_read() {
     let of_full = r#"{"id": 3, "fit": "clamp", "each": "key", "raise": {"to": "unlimited", "until":
         "2026-12-01T01:00:00.500001+01:00"}, "scope": {"model": "claude-sonnet", "subject":
         {"team": 7}}, "shadow": true, "ceiling": {"at": 100}, "measure": {"budget":
-        "financial_year"}, "overdraft": 7, "thresholds": [50, 95], "inherited_from":
-        "organisation"}"#;
+        "financial_year"}, "overdraft": 7, "thresholds": [50, 95], "durability": "sync",
+        "inherited_from": "organisation"}"#;
     assert_eq!(
         serde_json::from_str::<LimitSetting>(of_full).unwrap(),
         full()

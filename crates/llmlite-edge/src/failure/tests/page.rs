@@ -236,6 +236,7 @@ fn all() -> Vec<(Failure, &'static str)> {
         (backend(Kind::Misconfigured),                  misconfigured),
         (Failure::Store(StoreError::Unavailable("down".into())), "the database is away, and the key is not known without it"),
         (denied(Denial::LedgerFull),                    "the database is away, and no more usage can be kept for it"),
+        (denied(Denial::NotListed),                     "the database is away, and a budget wants each request to be written there before it runs"),
         (backend(Kind::Overloaded),                     "Bedrock has no capacity"),
         (Failure::Busy,                                 "the gateway has as many requests under way as it takes"),
         (backend(Kind::NotReady),                       "the model is being made ready"),

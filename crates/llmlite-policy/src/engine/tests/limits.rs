@@ -33,6 +33,7 @@ fn limit(id: i64, measure: Measure) -> Limit {
         fit: Fit::Deny,
         shadow: false,
         thresholds: Vec::new(),
+        durability: None,
     }
 }
 

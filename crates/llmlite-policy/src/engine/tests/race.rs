@@ -241,6 +241,7 @@ fn limit(id: i64, measure: Measure, ceiling: i64) -> Limit {
         fit: Fit::Deny,
         shadow: false,
         thresholds: Vec::new(),
+        durability: None,
     }
 }
 

@@ -21,6 +21,7 @@ fn rpm(each: Option<Member>, ceiling: i64) -> LimitChange {
             fit: Fit::Deny,
             shadow: false,
             thresholds: Vec::new(),
+            durability: None,
         },
         each,
         inherited_from: None,
